@@ -1,0 +1,123 @@
+"""What a scene looks like apart from its objects: table, light and camera, each on a dial."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from envs.errors import EnvError
+from envs.textures import PATTERNS, RGB, add_material, pattern_image
+
+CAMERA = "front"
+CAMERA_POSITION = np.array([1.16, 0.0, 0.78])
+"""The camera looks at the robot across the table, from the human's side [m]."""
+CAMERA_TARGET = np.array([0.51, 0.0, 0.04])
+CAMERA_FOVY = 36.0
+"""Vertical field of view [degrees]."""
+
+TABLE_HALF_SIZE = (0.45, 0.60)
+TABLE_CENTRE = (0.50, 0.0)
+"""The table top lies at z = 0 [m]."""
+
+
+@dataclass(frozen=True)
+class Dials:
+    """How far each thing may move from its nominal look: 0 never, 1 as in meta-training, 2 twice as far."""
+
+    table: float = 1.0
+    light: float = 1.0
+    camera: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value <= 3:
+                raise EnvError(f"dial {name!r}: got {value}, allowed 0 to 3")
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """One look.
+
+    table: pattern, two colours and texture seed.  floor: its colour.  light_from: unit vector [3] towards the light.
+    diffuse, ambient: light strengths.  camera_position, camera_target: [3] [m].  fovy: [degrees].
+    """
+
+    table_pattern: str
+    table_rgb: RGB
+    table_rgb2: RGB
+    table_seed: int
+    floor_rgb: RGB
+    light_from: tuple[float, float, float]
+    diffuse: float
+    ambient: float
+    camera_position: tuple[float, float, float]
+    camera_target: tuple[float, float, float]
+    fovy: float
+
+
+def sample_appearance(rng: np.random.Generator, dials: Dials) -> Appearance:
+    """Draws a look; every dial at 0 gives the nominal one."""
+    grey = 0.55 + dials.table * rng.uniform(-0.2, 0.2)
+    tint = dials.table * rng.uniform(-0.07, 0.07, 3)
+    table = np.clip(grey + tint, 0.05, 0.95)
+    accent = np.clip(table * (1 + dials.table * rng.uniform(-0.25, 0.25)), 0.05, 0.95)
+    patterned = dials.table > 0 and rng.random() < 0.6
+    pattern = str(rng.choice(list(PATTERNS))) if patterned else "plain"
+    floor = np.clip(0.3 + dials.table * rng.uniform(-0.2, 0.2, 3), 0.0, 1.0)
+    light = np.array([0.3, 0.0, 1.0]) + dials.light * rng.uniform(-0.6, 0.6, 3) * [1, 1, 0.3]
+    return Appearance(
+        table_pattern=pattern,
+        table_rgb=_triple(table),
+        table_rgb2=_triple(accent),
+        table_seed=int(rng.integers(2**31)),
+        floor_rgb=_triple(floor),
+        light_from=_triple(light / np.linalg.norm(light)),
+        diffuse=float(0.6 + dials.light * rng.uniform(-0.12, 0.12)),
+        ambient=float(0.35 + dials.light * rng.uniform(-0.1, 0.1)),
+        camera_position=_triple(CAMERA_POSITION + dials.camera * rng.uniform(-0.03, 0.03, 3)),
+        camera_target=_triple(CAMERA_TARGET + dials.camera * rng.uniform(-0.015, 0.015, 3)),
+        fovy=float(CAMERA_FOVY + dials.camera * rng.uniform(-1.0, 1.0)),
+    )
+
+
+def add_surroundings(spec: mujoco.MjSpec, look: Appearance) -> None:
+    """Adds table, floor, light and camera to a scene."""
+    world = spec.worldbody
+    image = pattern_image(look.table_pattern, look.table_rgb, look.table_rgb2, look.table_seed)
+    world.add_geom(
+        name="table",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[*TABLE_HALF_SIZE, 0.02],
+        pos=[*TABLE_CENTRE, -0.02],
+        material=add_material(spec, "table", image, repeat=4.0),
+    )
+    world.add_geom(
+        name="floor",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[3, 3, 0.02],
+        pos=[0, 0, -0.75],
+        rgba=[*look.floor_rgb, 1],
+        contype=0,
+        conaffinity=0,
+    )
+    spec.visual.headlight.ambient = [look.ambient] * 3
+    spec.visual.headlight.diffuse = [0.0] * 3
+    spec.visual.headlight.specular = [0.0] * 3
+    world.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=np.multiply(look.light_from, 3),
+        dir=np.negative(look.light_from),
+        diffuse=[look.diffuse] * 3,
+        specular=[0.2] * 3,
+        castshadow=False,
+    )
+    position, target = np.array(look.camera_position), np.array(look.camera_target)
+    back = (position - target) / np.linalg.norm(position - target)
+    right = np.cross([0, 0, 1], back)
+    right /= np.linalg.norm(right)
+    world.add_camera(name=CAMERA, pos=position, xyaxes=[*right, *np.cross(back, right)], fovy=look.fovy)
+
+
+def _triple(values: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in values)
+    return x, y, z

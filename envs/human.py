@@ -1,0 +1,144 @@
+"""The human: shoulder to fingertips, drawn with skin-coloured capsules and posed in closed form.
+
+The arm is three bodies moved by hand (MuJoCo mocap bodies): upper arm, forearm and hand. It has no physics; it is there
+to be filmed.
+"""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from envs.textures import RGB
+
+UPPER_ARM, FOREARM, HAND = 0.30, 0.26, 0.18
+"""Shoulder to elbow, elbow to wrist, wrist to index fingertip, of a person of scale 1 [m]."""
+
+SKIN_TONES: tuple[RGB, ...] = (
+    (0.96, 0.82, 0.73),
+    (0.90, 0.72, 0.58),
+    (0.80, 0.61, 0.45),
+    (0.66, 0.46, 0.32),
+    (0.50, 0.34, 0.23),
+    (0.34, 0.22, 0.16),
+)
+"""From light to dark."""
+
+
+@dataclass(frozen=True)
+class HumanLook:
+    """One person.
+
+    scale: of the arm's lengths.  skin, sleeve: colours.  sleeve_end: share of the forearm that the sleeve covers.
+    shoulder: [3] [m], on the camera's side of the table.  rest: [3] where the fingertip waits [m].
+    """
+
+    scale: float
+    skin: RGB
+    sleeve: RGB
+    sleeve_end: float
+    shoulder: tuple[float, float, float]
+    rest: tuple[float, float, float]
+
+
+def sample_human(rng: np.random.Generator) -> HumanLook:
+    """Draws a person: size, skin, clothes, and where they stand."""
+    tone = np.array(SKIN_TONES[rng.integers(len(SKIN_TONES))]) * rng.uniform(0.93, 1.05)
+    side = rng.uniform(-0.28, 0.28)
+    r, g, b = (float(c) for c in np.clip(tone, 0, 1))
+    sr, sg, sb = (float(c) for c in rng.uniform(0.05, 0.95, 3))
+    return HumanLook(
+        scale=float(rng.uniform(0.9, 1.12)),
+        skin=(r, g, b),
+        sleeve=(sr, sg, sb),
+        sleeve_end=float(rng.uniform(0.0, 0.9)),
+        shoulder=(float(rng.uniform(1.08, 1.2)), side, float(rng.uniform(0.30, 0.42))),
+        rest=(float(rng.uniform(0.80, 0.88)), side + float(rng.uniform(-0.08, 0.08)), float(rng.uniform(0.06, 0.14))),
+    )
+
+
+def add_human(spec: mujoco.MjSpec, look: HumanLook) -> None:
+    """Adds the arm; each body's x axis runs along the limb, from its near end at the origin (the hand's: its tip)."""
+    s = look.scale
+    upper, fore = s * UPPER_ARM, s * FOREARM
+    cuff = max(0.02, look.sleeve_end) * fore
+    body = _limb(spec, "upper_arm")
+    _capsule(body, (0, 0, 0), (upper, 0, 0), 0.047 * s, look.sleeve)
+    body = _limb(spec, "forearm")
+    _capsule(body, (0, 0, 0), (fore, 0, 0), 0.034 * s, look.skin)
+    _capsule(body, (0, 0, 0), (cuff, 0, 0), 0.042 * s, look.sleeve)
+    _add_hand(_limb(spec, "hand"), s, look.skin)
+
+
+def _add_hand(hand: mujoco.MjsBody, s: float, skin: RGB) -> None:
+    """Palm, a pointing index finger, three curled fingers and a thumb; the index fingertip is the origin."""
+    wrist, knuckles = -s * HAND, -0.085 * s
+    hand.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+        size=[0.062 * s, 0.042 * s, 0.020 * s],
+        pos=[(wrist + knuckles) / 2 + 0.008 * s, -0.012 * s, 0],
+        rgba=[*skin, 1],
+        contype=0,
+        conaffinity=0,
+    )
+    _capsule(hand, (knuckles, 0, 0), (-0.009 * s, 0, 0), 0.0095 * s, skin)
+    for finger in (1, 2, 3):
+        y = -0.021 * s * finger
+        _capsule(hand, (knuckles, y, 0), (knuckles + 0.028 * s, y, -0.022 * s), 0.0105 * s, skin)
+    _capsule(hand, (wrist + 0.03 * s, 0.025 * s, 0), (knuckles + 0.015 * s, 0.038 * s, -0.015 * s), 0.012 * s, skin)
+
+
+def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fingertip: np.ndarray) -> None:
+    """Moves the arm so that the index fingertip is at `fingertip` [3] [m], and computes the bodies' poses.
+
+    The hand points away from the person and dips towards the table; the elbow hangs down and outwards. When the arm is
+    too short the person leans forward: the shoulder moves along the line to the wrist.
+    """
+    upper, fore, hand = (look.scale * length for length in (UPPER_ARM, FOREARM, HAND))
+    shoulder = np.array(look.shoulder)
+    heading = fingertip[:2] - shoulder[:2]
+    forward = np.array([*heading / np.linalg.norm(heading), -0.75])
+    forward /= np.linalg.norm(forward)
+    wrist = fingertip - hand * forward
+    reach = wrist - shoulder
+    distance = np.linalg.norm(reach)
+    along = reach / distance
+    longest = 0.98 * (upper + fore)
+    if distance > longest:
+        shoulder = wrist - longest * along
+        distance = longest
+    # Law of cosines: how far along the shoulder-wrist line the elbow lies, and how far off it.
+    offset = (distance**2 + upper**2 - fore**2) / (2 * distance)
+    droop = np.cross(along, np.cross([0.0, 0.4 * np.sign(look.shoulder[1] + 1e-9), -1.0], along))
+    droop /= np.linalg.norm(droop)
+    elbow = shoulder + offset * along + np.sqrt(max(upper**2 - offset**2, 0.0)) * droop
+    _place(model, data, "upper_arm", shoulder, elbow - shoulder)
+    _place(model, data, "forearm", elbow, wrist - elbow)
+    _place(model, data, "hand", fingertip, forward)
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_camlight(model, data)
+
+
+def _place(model: mujoco.MjModel, data: mujoco.MjData, name: str, position: np.ndarray, x_axis: np.ndarray) -> None:
+    """Puts a mocap body's origin at `position` with its x axis along `x_axis` and its z axis as upright as can be."""
+    x = x_axis / np.linalg.norm(x_axis)
+    y = np.cross([0.0, 0.0, 1.0], x)
+    y /= np.linalg.norm(y)
+    i = model.body(name).mocapid[0]
+    data.mocap_pos[i] = position
+    mujoco.mju_mat2Quat(data.mocap_quat[i], np.column_stack([x, y, np.cross(x, y)]).ravel())
+
+
+def _limb(spec: mujoco.MjSpec, name: str) -> mujoco.MjsBody:
+    return spec.worldbody.add_body(name=name, mocap=True)
+
+
+def _capsule(body: mujoco.MjsBody, start: tuple, end: tuple, radius: float, rgb: RGB) -> None:
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+        fromto=[*start, *end],
+        size=[radius, 0, 0],
+        rgba=[*rgb, 1],
+        contype=0,
+        conaffinity=0,
+    )

@@ -1,0 +1,222 @@
+"""The objects: a family of shapes, colours and textures, split into disjoint kinds for meta-training and meta-testing.
+
+A *kind* is a combination (shape, colour name, texture). Every kind belongs to exactly one split, by a permutation fixed
+by `SPLIT_SEED`, so an object of the meta-test split differs from every meta-training object in at least one of the
+three. Size, exact shade, second colour and yaw are drawn anew for each object.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import mujoco
+import numpy as np
+
+from envs.errors import EnvError
+from envs.textures import PATTERNS, RGB, add_material, pattern_image
+
+SPLIT_SEED = 20180205
+SPLITS = {"train": 0.7, "val": 0.1, "test": 0.2}
+"""Meta-training, meta-validation and meta-test share of the kinds."""
+
+COLOURS: dict[str, tuple[float, float, float]] = {
+    "red": (0.00, 0.85, 0.80),
+    "orange": (0.07, 0.90, 0.95),
+    "yellow": (0.15, 0.85, 0.95),
+    "lime": (0.24, 0.80, 0.85),
+    "green": (0.36, 0.80, 0.55),
+    "teal": (0.48, 0.85, 0.65),
+    "cyan": (0.53, 0.70, 0.95),
+    "azure": (0.58, 0.85, 0.90),
+    "blue": (0.64, 0.85, 0.75),
+    "violet": (0.74, 0.70, 0.75),
+    "magenta": (0.83, 0.75, 0.80),
+    "pink": (0.93, 0.50, 0.95),
+    "white": (0.00, 0.00, 0.95),
+    "black": (0.00, 0.00, 0.10),
+}
+"""Name -> hue, saturation, value at the centre of the shade; hues wrap at 1."""
+
+MIN_CONTRAST = 35.0
+"""Least CIELAB distance between the mean colours of two objects of one set; about 2.3 is just noticeable."""
+
+RADIUS_RANGE = (0.034, 0.044)
+"""Half the width of an object on the table [m]."""
+
+_DENSITY = 400.0  # [kg/m^3], between wood and plastic
+
+
+@dataclass(frozen=True)
+class ObjectSpec:
+    """One object: what it looks like and how large it is.
+
+    shape, colour, pattern: its kind.  radius: half its width [m].  rgb, rgb2: its two colours.  seed: of its texture.
+    """
+
+    shape: str
+    colour: str
+    pattern: str
+    radius: float
+    rgb: RGB
+    rgb2: RGB
+    seed: int
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        return self.shape, self.colour, self.pattern
+
+    @property
+    def height(self) -> float:
+        """Height of its top above the table [m]."""
+        return max(_top(part) for part in SHAPES[self.shape]()) * self.radius
+
+
+@dataclass(frozen=True)
+class Part:
+    """A primitive in units of the object's radius: MuJoCo geom type, half sizes and centre (z from the table)."""
+
+    geom: int
+    size: tuple[float, ...]
+    centre: tuple[float, float, float]
+
+
+_BOX, _SPHERE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_SPHERE
+_CYLINDER, _ELLIPSOID = mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_ELLIPSOID
+
+
+def _top(part: Part) -> float:
+    vertical = {_SPHERE: 0, _CYLINDER: 1, _BOX: 2, _ELLIPSOID: 2}[part.geom]
+    return part.centre[2] + part.size[vertical]
+
+
+SHAPES: dict[str, Callable[[], list[Part]]] = {
+    "cube": lambda: [Part(_BOX, (0.85, 0.85, 0.85), (0, 0, 0.85))],
+    "brick": lambda: [Part(_BOX, (1.2, 0.7, 0.6), (0, 0, 0.6))],
+    "ball": lambda: [Part(_SPHERE, (1.0,), (0, 0, 1.0))],
+    "can": lambda: [Part(_CYLINDER, (0.85, 1.0), (0, 0, 1.0))],
+    "disc": lambda: [Part(_CYLINDER, (1.2, 0.4), (0, 0, 0.4))],
+    "egg": lambda: [Part(_ELLIPSOID, (1.2, 0.85, 0.75), (0, 0, 0.75))],
+    "bottle": lambda: [
+        Part(_CYLINDER, (0.85, 0.7), (0, 0, 0.7)),
+        Part(_CYLINDER, (0.4, 0.4), (0, 0, 1.8)),
+    ],
+    "cross": lambda: [
+        Part(_BOX, (1.3, 0.5, 0.5), (0, 0, 0.5)),
+        Part(_BOX, (0.5, 1.3, 0.5), (0, 0, 0.5)),
+    ],
+    "tower": lambda: [
+        Part(_CYLINDER, (1.1, 0.35), (0, 0, 0.35)),
+        Part(_CYLINDER, (0.8, 0.35), (0, 0, 1.05)),
+        Part(_CYLINDER, (0.5, 0.35), (0, 0, 1.75)),
+    ],
+    "mug": lambda: [
+        Part(_CYLINDER, (0.8, 0.9), (-0.15, 0, 0.9)),
+        Part(_BOX, (0.25, 0.18, 0.55), (0.9, 0, 0.9)),
+    ],
+}
+"""Name -> primitives that stand on the table."""
+
+
+@cache
+def kinds(split: str) -> tuple[tuple[str, str, str], ...]:
+    """All (shape, colour, pattern) of a split.
+
+    Raises:
+        EnvError: an unknown split.
+    """
+    if split not in SPLITS:
+        raise EnvError(f"split: got {split!r}, allowed {list(SPLITS)}")
+    everything = list(itertools.product(SHAPES, COLOURS, PATTERNS))
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(everything))
+    ends = np.round(np.cumsum(list(SPLITS.values())) * len(order)).astype(int)
+    last = ends[list(SPLITS).index(split)]
+    first = last - round(SPLITS[split] * len(order))
+    return tuple(everything[i] for i in order[first:last])
+
+
+def sample_object(rng: np.random.Generator, split: str) -> ObjectSpec:
+    """Draws one object of a split."""
+    pool = kinds(split)
+    shape, colour, pattern = pool[rng.integers(len(pool))]
+    second = list(COLOURS)[rng.integers(len(COLOURS))]
+    return ObjectSpec(
+        shape=shape,
+        colour=colour,
+        pattern=pattern,
+        radius=float(rng.uniform(*RADIUS_RANGE)),
+        rgb=_shade(rng, colour),
+        rgb2=_shade(rng, second),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def sample_set(rng: np.random.Generator, split: str, n: int, background: RGB) -> tuple[ObjectSpec, ...]:
+    """Draws `n` objects that differ from each other and from the background by `MIN_CONTRAST`."""
+    chosen: list[ObjectSpec] = []
+    seen = [_lab(background)]
+    while len(chosen) < n:
+        candidate = sample_object(rng, split)
+        lab = _lab(mean_colour(candidate))
+        if all(np.linalg.norm(lab - other) >= MIN_CONTRAST for other in seen):
+            chosen.append(candidate)
+            seen.append(lab)
+    return tuple(chosen)
+
+
+def mean_colour(spec: ObjectSpec) -> RGB:
+    """The colour of an object seen from afar."""
+    r, g, b = pattern_image(spec.pattern, spec.rgb, spec.rgb2, spec.seed).mean((0, 1)) / 255
+    return float(r), float(g), float(b)
+
+
+def add_object(spec: mujoco.MjSpec, name: str, thing: ObjectSpec, position: np.ndarray, yaw: float) -> None:
+    """Stands an object on the table, fixed in place.
+
+    Args:
+        spec: the scene.
+        name: of the body.
+        thing: the object.
+        position: [2] of its centre on the table [m].
+        yaw: about the vertical [rad].
+    """
+    half = yaw / 2
+    body = spec.worldbody.add_body(name=name, pos=[*position, 0.0], quat=[np.cos(half), 0, 0, np.sin(half)])
+    material = add_material(spec, name, pattern_image(thing.pattern, thing.rgb, thing.rgb2, thing.seed), repeat=0)
+    for part in SHAPES[thing.shape]():
+        size = np.zeros(3)
+        size[: len(part.size)] = np.multiply(part.size, thing.radius)
+        body.add_geom(
+            type=part.geom,
+            size=size,
+            pos=np.multiply(part.centre, thing.radius),
+            material=material,
+            density=_DENSITY,
+            contype=1,
+            conaffinity=1,
+        )
+
+
+def _shade(rng: np.random.Generator, colour: str) -> RGB:
+    hue, saturation, value = COLOURS[colour]
+    return _hsv_to_rgb(
+        (hue + rng.uniform(-0.015, 0.015)) % 1,
+        np.clip(saturation * rng.uniform(0.85, 1.1), 0, 1),
+        np.clip(value * rng.uniform(0.85, 1.05), 0, 1),
+    )
+
+
+def _hsv_to_rgb(hue: float, saturation: float, value: float) -> RGB:
+    k = (np.array([5, 3, 1]) + 6 * hue) % 6
+    r, g, b = value - value * saturation * np.clip(np.minimum(k, 4 - k), 0, 1)
+    return float(r), float(g), float(b)
+
+
+def _lab(rgb: RGB) -> np.ndarray:
+    """sRGB to CIELAB (D65 white)."""
+    c = np.asarray(rgb)
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    t = to_xyz @ linear / np.array([0.9505, 1.0, 1.089])
+    f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])

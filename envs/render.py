@@ -1,0 +1,85 @@
+"""Offscreen rendering: one OpenGL context a process, a light one a model.
+
+`mujoco.Renderer` makes a new OpenGL context for every model (over 0.1 s). Scenes here are many and small, so the OpenGL
+context is kept for the process and only MuJoCo's own context (a few ms) is made anew.
+"""
+
+import importlib
+import os
+from functools import cache
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from envs.errors import RenderError
+
+MAX_SIZE = 1080
+"""Largest image side [px]."""
+
+DEBIAN_PACKAGES = "libegl1 libgl1-mesa-dri libopengl0"
+
+
+@cache
+def _opengl() -> Any:
+    """The process's current OpenGL context: MUJOCO_GL's backend when it is set, else EGL, else OSMesa."""
+    wanted = os.environ.get("MUJOCO_GL", "").lower()
+    backends = [wanted] if wanted in ("egl", "osmesa", "glfw") else ["egl", "osmesa"]
+    failures = []
+    for backend in backends:
+        try:
+            context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
+            context.make_current()
+            return context
+        except Exception as error:
+            failures.append(f"{backend}: {error or type(error).__name__}")
+    raise RenderError(
+        f"no offscreen OpenGL ({'; '.join(failures)}); on Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES}"
+    )
+
+
+class Camera:
+    """Draws one model through one fixed camera."""
+
+    def __init__(self, model: mujoco.MjModel, camera: str, height: int, width: int) -> None:
+        """
+        Args:
+            model: what to draw; its offscreen size is set to the image's.
+            camera: name of a camera of the model.
+            height, width: of the image [px].
+
+        Raises:
+            RenderError: no OpenGL context, or too large an image.
+        """
+        if not (0 < height <= MAX_SIZE and 0 < width <= MAX_SIZE):
+            raise RenderError(f"image size: got {height} x {width}, allowed 1 to {MAX_SIZE} px a side")
+        _opengl().make_current()
+        self._model = model
+        # The offscreen buffer is cleared for every image: no larger than needed.
+        model.vis.global_.offwidth, model.vis.global_.offheight = width, height
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=200)
+        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
+            self._scene.flags[flag] = 0
+        self._view = mujoco.MjvCamera()
+        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._view.fixedcamid = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+        self._option = mujoco.MjvOption()
+        self._rect = mujoco.MjrRect(0, 0, width, height)
+        self._pixels = np.empty((height, width, 3), np.uint8)
+
+    def draw(self, data: mujoco.MjData) -> np.ndarray:
+        """A new image, uint8 [height, width, 3], of the model's present state."""
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
+        )
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
+        return self._pixels[::-1].copy()  # OpenGL's rows run upwards
+
+    def close(self) -> None:
+        """Frees the model's textures and meshes."""
+        if self._context is not None:
+            self._context.free()
+            self._context = None

@@ -1,0 +1,158 @@
+"""The robot: a 7-joint arm with the kinematics of the Franka Emika Panda, drawn with light primitives.
+
+Source of link lengths and joint limits: Franka Emika, "Franka Control Interface documentation", Robot and interface
+specifications (Denavit-Hartenberg parameters in Craig's convention; joint position limits; hand TCP at 0.1034 m).
+"""
+
+from dataclasses import dataclass
+
+import mink
+import mujoco
+import numpy as np
+
+N_JOINTS = 7
+DH = (
+    # a_{i-1} [m], alpha_{i-1} [rad], d_i [m]
+    (0.0, 0.0, 0.333),
+    (0.0, -np.pi / 2, 0.0),
+    (0.0, np.pi / 2, 0.316),
+    (0.0825, np.pi / 2, 0.0),
+    (-0.0825, -np.pi / 2, 0.384),
+    (0.0, np.pi / 2, 0.0),
+    (0.088, np.pi / 2, 0.0),
+)
+FLANGE = 0.107
+"""From joint 7 to the flange [m]."""
+TCP = 0.1034
+"""From the flange to the fingertips [m]."""
+JOINT_LIMITS = np.array(
+    [
+        (-2.8973, 2.8973),
+        (-1.7628, 1.7628),
+        (-2.8973, 2.8973),
+        (-3.0718, -0.0698),
+        (-2.8973, 2.8973),
+        (-0.0175, 3.7525),
+        (-2.8973, 2.8973),
+    ]
+)
+"""Lowest and highest angle of each joint [rad]."""
+HOME = np.array([0.0, -0.6, 0.0, -2.6, 0.0, 2.0, 0.785])
+"""A posture with the gripper pointing down in front of the base [rad]."""
+FINGERTIP = "fingertip"
+"""Name of the site between the fingertips."""
+
+# Soft enough that a step of the target does not saturate the motors: saturated servos fight each other and chatter.
+_STIFFNESS = (1200.0, 1200.0, 1000.0, 1000.0, 300.0, 250.0, 150.0)  # [N m/rad]
+_DAMPING = (90.0, 90.0, 75.0, 70.0, 25.0, 20.0, 12.0)  # [N m s/rad]
+_TORQUE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m], the arm's rated joint torques
+_MASS = (4.0, 4.0, 3.0, 3.0, 3.0, 1.5, 0.7)  # [kg], an even share of the arm's 18 kg and lighter towards the hand
+_LINKS = (
+    # capsules in each joint's frame: from, to, radius [m]
+    ((0, 0, -0.18, 0, 0, 0.0), 0.065),
+    ((0, 0.0, 0, 0, -0.18, 0), 0.060),
+    ((0, 0, -0.13, 0.0825, 0, 0.0), 0.058),
+    ((0, 0, 0, -0.0825, 0.13, 0), 0.055),
+    ((0, 0, -0.25, 0, 0.0, 0.0), 0.050),
+    ((0, 0, 0, 0.088, 0, 0), 0.048),
+    ((0, 0, 0, 0, 0, 0.09), 0.041),
+)
+_WHITE, _DARK = (0.88, 0.88, 0.86, 1), (0.2, 0.2, 0.22, 1)
+
+
+def add_robot(spec: mujoco.MjSpec) -> None:
+    """Adds the arm with its base at the origin; gravity is compensated, as the real controller does."""
+    body = spec.worldbody.add_body(name="base")
+    _capsule(body, (0, 0, 0, 0, 0, 0.15), 0.075, _DARK)
+    for i, ((a, alpha, d), ((*fromto,), radius)) in enumerate(zip(DH, _LINKS, strict=True)):
+        body = body.add_body(
+            name=f"link{i + 1}",
+            pos=[a, -d * np.sin(alpha), d * np.cos(alpha)],
+            quat=[np.cos(alpha / 2), np.sin(alpha / 2), 0, 0],
+            gravcomp=1,
+        )
+        body.add_joint(
+            name=f"joint{i + 1}", axis=[0, 0, 1], range=JOINT_LIMITS[i], limited=True, armature=0.1, damping=1.0
+        )
+        _capsule(body, fromto, radius, _WHITE if i % 2 == 0 else _DARK, _MASS[i])
+        actuator = spec.add_actuator(
+            name=f"servo{i + 1}", target=f"joint{i + 1}", trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True
+        )
+        actuator.set_to_position(kp=_STIFFNESS[i], kv=_DAMPING[i])
+        actuator.forcerange = [-_TORQUE[i], _TORQUE[i]]
+        actuator.ctrlrange = JOINT_LIMITS[i]
+        actuator.ctrllimited = True
+    _add_hand(body)
+
+
+def _add_hand(link7: mujoco.MjsBody) -> None:
+    """A closed parallel gripper whose fingertips meet at the tool centre point."""
+    # The hand of the real arm is mounted turned by -45 degrees about the flange.
+    hand = link7.add_body(
+        name="hand", pos=[0, 0, FLANGE], quat=[np.cos(np.pi / 8), 0, 0, -np.sin(np.pi / 8)], gravcomp=1
+    )
+    box = mujoco.mjtGeom.mjGEOM_BOX
+    hand.add_geom(type=box, size=[0.03, 0.08, 0.025], pos=[0, 0, 0.03], rgba=_WHITE, mass=0.5, contype=1, conaffinity=1)
+    for side in (-1, 1):
+        hand.add_geom(
+            type=box,
+            size=[0.011, 0.010, 0.026],
+            pos=[0, 0.011 * side, TCP - 0.026],
+            rgba=_DARK,
+            mass=0.05,
+            contype=1,
+            conaffinity=1,
+        )
+    hand.add_site(name=FINGERTIP, pos=[0, 0, TCP], size=[0.005] * 3, group=4)
+
+
+def _capsule(body: mujoco.MjsBody, fromto: tuple, radius: float, rgba: tuple, mass: float = 1.0) -> None:
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+        fromto=fromto,
+        size=[radius, 0, 0],
+        rgba=rgba,
+        mass=mass,
+        contype=0,
+        conaffinity=0,
+    )
+
+
+@dataclass
+class FingertipController:
+    """Differential inverse kinematics: fingertip velocities to joint targets, with the gripper kept pointing down.
+
+    The commanded position, not the measured one, is integrated, so that servo lag does not drift.
+    """
+
+    model: mujoco.MjModel
+    low: np.ndarray
+    high: np.ndarray
+
+    def __post_init__(self) -> None:
+        self._configuration = mink.Configuration(self.model)
+        self._task = mink.FrameTask(FINGERTIP, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-6)
+        self._posture = mink.PostureTask(self.model, cost=1e-3)
+        self._posture.set_target(HOME)
+        self._limits = [mink.ConfigurationLimit(self.model)]
+        self._down = mink.SO3.from_matrix(np.diag([1.0, -1.0, -1.0]))
+        self.target = np.zeros(3)
+
+    def start(self, position: np.ndarray) -> np.ndarray:
+        """Joint angles [7] [rad] that hold the fingertip at `position` [3] [m]."""
+        self.target = np.clip(position, self.low, self.high)
+        self._configuration.update(HOME)
+        return self._solve(iterations=10)
+
+    def step(self, velocity: np.ndarray, duration: float) -> np.ndarray:
+        """Joint targets [7] [rad] after moving at `velocity` [3] [m/s] for `duration` [s], inside the workspace."""
+        self.target = np.clip(self.target + velocity * duration, self.low, self.high)
+        return self._solve(iterations=1)
+
+    def _solve(self, iterations: int) -> np.ndarray:
+        self._task.set_target(mink.SE3.from_rotation_and_translation(self._down, self.target))
+        for _ in range(iterations):
+            tasks = [self._task, self._posture]
+            velocity = mink.solve_ik(self._configuration, tasks, dt=1.0, solver="daqp", limits=self._limits)
+            self._configuration.integrate_inplace(velocity, 1.0)
+        return self._configuration.q.copy()
