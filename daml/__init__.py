@@ -1,0 +1,58 @@
+"""The core of meta-learning: what adapts, on which loss, by which rule. It knows tasks, never robots or videos."""
+
+from daml.adapt import adapt
+from daml.checkpoint import load, load_state, save, save_state
+from daml.errors import CheckpointError, DamlError, MetaLearningError
+from daml.fit import fit
+from daml.logs import JsonlLog, TensorboardLog, read_log, tee
+from daml.losses import learned, supervised
+from daml.meta_step import TrainState, loop_tasks, meta_grad, meta_loss, meta_step, vmap_tasks
+from daml.rules import first_order, gradient_descent
+from daml.types import (
+    Example,
+    InnerLoss,
+    MapTasks,
+    MetaLearner,
+    MetaParams,
+    OuterLoss,
+    Params,
+    Rule,
+    Task,
+    TaskDistribution,
+)
+
+__all__ = [
+    "CheckpointError",
+    "DamlError",
+    "Example",
+    "InnerLoss",
+    "JsonlLog",
+    "MapTasks",
+    "MetaLearner",
+    "MetaLearningError",
+    "MetaParams",
+    "OuterLoss",
+    "Params",
+    "Rule",
+    "Task",
+    "TaskDistribution",
+    "TensorboardLog",
+    "TrainState",
+    "adapt",
+    "first_order",
+    "fit",
+    "gradient_descent",
+    "learned",
+    "load",
+    "load_state",
+    "loop_tasks",
+    "meta_grad",
+    "meta_loss",
+    "meta_step",
+    "read_log",
+    "save",
+    "save_state",
+    "supervised",
+    "tee",
+    "vmap_tasks",
+]
