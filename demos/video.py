@@ -10,6 +10,7 @@ from typing import Any
 import av
 import av.logging
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, ImageDraw, ImageFont
 
 from demos.errors import VideoError
@@ -23,6 +24,10 @@ MAX_FRAMES = 600_000
 """Most frames that are looked through."""
 MAX_DECODED_BYTES = 2 * 1024**3
 """Most memory that the frames of one video take [B]."""
+MAX_GAP = 0.2
+"""Furthest frame that stands in for one that could not be decoded [s]."""
+LEAP = 1.0
+"""Decoding leaps to the next key frame when that saves more than this [s]."""
 FORMATS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg"
 """Containers that are read. Playlists and the like are not: they name other files, and make a video from a text."""
 SMALL_SIDE = 128
@@ -63,16 +68,16 @@ def read_video(
     """
     path = Path(path)
     _check_arguments(n_frames, size, start, end)
-    _check_file(path)
     with _one_error(path):
-        stamps, unit, shape = _scan(path, start, end)
+        _check_file(path)
+        stamps, keys, unit, shape = _scan(path, start, end)
         times = (stamps - stamps[0]) * float(unit)
         count = len(stamps) if n_frames is None else n_frames
         if n_frames is not None:
             index, times = _choose(times, n_frames)
             stamps = stamps[index]
         _check_memory(path, count, (size, size) if size else shape)
-        frames = _fill(path, _nearest(_decode(path, int(stamps[0])), stamps.tolist()), count, size)
+        frames = _fill(path, _pick(path, stamps, keys, unit), count, size)
     return Video(frames, times)
 
 
@@ -129,15 +134,21 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         if not streams:
             raise VideoError(f"{path}: got no video stream, allowed a file with one")
         stream = streams[0]
+        if stream.codec_context is None:
+            raise VideoError(
+                f"{path}: got a damaged file or an unknown kind of video, allowed h264, HEVC, VP9 and the like"
+            )
         width, height = stream.codec_context.width, stream.codec_context.height
         if not 0 < width * height <= MAX_PIXELS:
             raise VideoError(f"{path}: got frames of {width} x {height} px, allowed up to {MAX_PIXELS} pixels")
         # Starting threads costs more than a small clip's decoding.
         stream.thread_type = "NONE" if width * height < 640 * 480 else "AUTO"
+        # A damaged or hostile stream may announce larger frames further on.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
 
 
-def _scan(path: Path, start: float, end: float | None) -> tuple[np.ndarray, Fraction, tuple[int, int]]:
+def _scan(path: Path, start: float, end: float | None) -> tuple[np.ndarray, np.ndarray, Fraction, tuple[int, int]]:
     """Looks through the packets without decoding them.
 
     Args:
@@ -146,20 +157,19 @@ def _scan(path: Path, start: float, end: float | None) -> tuple[np.ndarray, Frac
         end: end of the part [s], or None.
 
     Returns:
-        Time stamps of the frames in the part, int64 [T], ascending; their unit [s]; height and width [px].
+        Time stamps of the frames in the part, int64 [T], ascending; those of all key frames; their unit [s]; height and
+        width [px].
     """
     with _opened(path) as (container, stream):
         unit, shape = stream.time_base, (stream.codec_context.height, stream.codec_context.width)
-        announced = _announced(container, stream)
-        if end is None:
-            _check_duration(path, announced - start)
-        shown = np.array(list(_stamps(path, container, stream, end)), np.int64).reshape(-1, 2)
-        stamps = np.unique(shown[:, 0])
+        _check_duration(path, min(max(_announced(container, stream)), np.inf if end is None else end) - start)
+        shown = np.array(list(_stamps(path, container, stream, end)), np.int64).reshape(-1, 3)
+        stamps, keys = np.unique(shown[:, 0]), np.unique(shown[shown[:, 2] > 0, 0])
         if len(stamps) < 2:
-            raise VideoError(f"{path}: got {len(stamps)} frame, allowed two or more")
+            raise VideoError(f"{path}: got {len(stamps)} frame(s), allowed two or more")
         times = (stamps - stamps[0]) * float(unit)
-        if (end is None or end > announced) and (shown.sum(1).max() - stamps[0]) * unit < 0.9 * announced - 0.5:
-            raise VideoError(f"{path}: got {times[-1]:.1f} s of {announced:.1f} s, allowed a file that was not cut off")
+        if end is None or end > times[-1] + 1:
+            _check_whole(path, container, stream, stamps[0] * float(unit), shown[:, :2].sum(1).max() * float(unit))
     inside = (times >= start) & (times <= (np.inf if end is None else end))
     if inside.sum() < 2:
         raise VideoError(
@@ -168,14 +178,43 @@ def _scan(path: Path, start: float, end: float | None) -> tuple[np.ndarray, Frac
         )
     times = times[inside]
     _check_duration(path, times[-1] - times[0])
-    return stamps[inside], unit, shape
+    return stamps[inside], keys if len(keys) else stamps[:1], unit, shape
 
 
-def _announced(container: Any, stream: Any) -> float:
-    """Duration that the header announces [s]; 0 if it does not."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else 0.0
+def _announced(container: Any, stream: Any) -> tuple[float, float]:
+    """Durations that the headers of the video stream and of the whole file announce [s]; 0 where they do not."""
+    of_stream = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    return of_stream, container.duration / av.time_base if container.duration else 0.0
+
+
+def _check_whole(path: Path, container: Any, stream: Any, first: float, last: float) -> None:
+    """Refuses a file that was cut off where its packets do not tell: they end before the announced duration.
+
+    Args:
+        path: of the file.
+        container: opened.
+        stream: of the video.
+        first: begin of the first frame [s].
+        last: end of the last frame [s].
+    """
+    of_stream, of_file = _announced(container, stream)
+    if container.streams.audio or "mov" in container.format.name:
+        # Sound may go on after the last frame, and a phone's file may hide frames at its ends.
+        got, announced, slack = last - first, of_stream or of_file, 0.1 * (of_stream or of_file) + 0.5
+    else:
+        # Here the duration counts from zero, whenever the first frame is.
+        got, announced, slack = last, of_file, 0.1
+    if got < announced - slack:
+        raise VideoError(f"{path}: got {got:.1f} s of {announced:.1f} s, allowed a file that was not cut off")
+    if container.format.name == "gif" and not _tail(path).rstrip(b"\0").endswith(b";"):
+        raise VideoError(f"{path}: got a gif without its end, allowed a file that was not cut off")
+
+
+def _tail(path: Path, size: int = 1024) -> bytes:
+    """The last bytes of a file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read()
 
 
 def _check_duration(path: Path, duration: float) -> None:
@@ -186,8 +225,8 @@ def _check_duration(path: Path, duration: float) -> None:
         )
 
 
-def _stamps(path: Path, container: Any, stream: Any, end: float | None) -> Iterator[tuple[int, int]]:
-    """Time stamps and durations of the packets that will be shown, in the order of the file."""
+def _stamps(path: Path, container: Any, stream: Any, end: float | None) -> Iterator[tuple[int, int, bool]]:
+    """Time stamp, duration and whether it is a key frame, of the packets that will be shown, as the file has them."""
     first = None
     for number, packet in enumerate(container.demux(stream)):
         if number > MAX_FRAMES:
@@ -198,34 +237,60 @@ def _stamps(path: Path, container: Any, stream: Any, end: float | None) -> Itera
         if stamp is None or packet.is_discard:
             continue
         first = stamp if first is None else first
-        yield stamp, packet.duration or 0
+        yield stamp, packet.duration or 0, packet.is_keyframe
         # Packets come in the order of decoding, at most a second from the order of showing.
         if end is not None and packet.dts is not None and (packet.dts - first) * stream.time_base > end + 1:
             return
 
 
-def _decode(path: Path, first: int) -> Iterator[tuple[int, Any]]:
-    """Decodes the frames of a file, beginning at the key frame before a time stamp."""
+def _pick(path: Path, stamps: np.ndarray, keys: np.ndarray, unit: Fraction) -> Iterator[Any]:
+    """Decodes the frames nearest to ascending time stamps, leaping over the stretches that nobody asked for."""
+    last_key = keys[np.maximum(np.searchsorted(keys, stamps, "right") - 1, 0)]
+    leaps = np.flatnonzero((last_key[1:] - stamps[:-1]) * float(unit) > LEAP) + 1
+    for group in np.split(stamps, leaps):
+        found = _nearest(_decode_from(path, int(group[0])), group.tolist())
+        for wanted, (stamp, frame) in zip(group.tolist(), found, strict=False):
+            if abs(stamp - wanted) * unit > MAX_GAP:
+                where = float(wanted * unit)
+                raise VideoError(f"{path}: got no frame near {where:.1f} s, allowed a file that is not damaged")
+            yield frame
+
+
+def _decode_from(path: Path, first: int) -> Iterator[tuple[int, Any]]:
+    """Decodes the frames of a file with their stamps, beginning at or before a time stamp."""
+    decoded = _decode(path, seek=first)
+    head = next(decoded, None)
+    if head is None or head[0] > first:
+        # Some containers have no index, and a search ends behind what was looked for.
+        yield from _decode(path)
+    else:
+        yield head
+        yield from decoded
+
+
+def _decode(path: Path, seek: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Decodes the frames of a file with their stamps, from a key frame near a time stamp or from the beginning."""
     with _opened(path) as (container, stream):
-        if first > (stream.start_time or 0):
-            container.seek(first, stream=stream)
+        if seek is not None and (seek - (stream.start_time or 0)) * stream.time_base > LEAP:
+            with suppress(av.FFmpegError):
+                container.seek(seek, stream=stream)
         for frame in container.decode(stream):
             if frame.pts is not None:
                 yield frame.pts, frame
 
 
-def _nearest(frames: Iterable[tuple[int, Any]], stamps: Sequence[int]) -> Iterator[Any]:
-    """Picks out of a stream of stamped frames the nearest one to each of the ascending stamps."""
-    last = before = None
+def _nearest(frames: Iterable[tuple[int, Any]], stamps: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """Picks out of a stream of stamped frames the nearest one to each of the ascending stamps, with its stamp."""
+    last: tuple[int, Any] | None = None
     wanted = 0
-    for stamp, frame in frames:
-        while before is not None and wanted < len(stamps) and 2 * stamps[wanted] <= before + stamp:
+    for now in frames:
+        while last is not None and wanted < len(stamps) and 2 * stamps[wanted] <= last[0] + now[0]:
             yield last
             wanted += 1
         if wanted == len(stamps):
             return
-        last, before = frame, stamp
-    if before is not None:
+        last = now
+    if last is not None:
         yield from [last] * (len(stamps) - wanted)
 
 
@@ -353,8 +418,13 @@ def write_video(path: str | Path, frames: np.ndarray, fps: float) -> None:
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pixels
         stream.options = {"crf": quality, "preset": "medium"}
+        # Said in the file, or players guess the colours from the size.
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
+        context.color_range = ColorRange.MPEG
         for frame in frames:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+            image = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            out.mux(stream.encode(image.reformat(format=pixels, dst_colorspace=Colorspace.ITU709)))
         out.mux(stream.encode(None))
 
 
