@@ -1,6 +1,7 @@
 """Videos in and out: whatever a phone makes is read with exact times; small clips keep their pixels when written."""
 
 import os
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -26,6 +27,8 @@ MAX_DECODED_BYTES = 2 * 1024**3
 """Most memory that the frames of one video take [B]."""
 MAX_GAP = 0.2
 """Furthest frame that stands in for one that could not be decoded [s]."""
+MAX_INDEX_BYTES = 64 * 1024**2
+"""Part of an mp4's index that is checked before the library reads it [B]."""
 LEAP = 1.0
 """Decoding leaps to the next key frame when that saves more than this [s]."""
 FORMATS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg"
@@ -70,6 +73,7 @@ def read_video(
     _check_arguments(n_frames, size, start, end)
     with _one_error(path):
         _check_file(path)
+        _check_tables(path)
         stamps, keys, unit, shape = _scan(path, start, end)
         times = (stamps - stamps[0]) * float(unit)
         count = len(stamps) if n_frames is None else n_frames
@@ -78,14 +82,15 @@ def read_video(
             stamps = stamps[index]
         _check_memory(path, count, (size, size) if size else shape)
         frames = _fill(path, _pick(path, stamps, keys, unit), count, size)
+    frames.flags.writeable = False  # so that Video need not copy them
     return Video(frames, times)
 
 
 def _check_arguments(n_frames: int | None, size: int | None, start: float, end: float | None) -> None:
     """Refuses numbers that make no sense."""
     for name, value in (("n_frames", n_frames), ("size", size)):
-        if value is not None and value < 1:
-            raise VideoError(f"{name}: got {value}, allowed 1 or more")
+        if value is not None and not 1 <= value <= MAX_FRAMES:
+            raise VideoError(f"{name}: got {value}, allowed 1 to {MAX_FRAMES}")
     if not 0 <= start < np.inf:
         raise VideoError(f"start: got {start} s, allowed 0 or more")
     if end is not None and not start < end:
@@ -100,6 +105,38 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"{path}: got no such file, allowed a video file")
     if not path.stat().st_size:
         raise VideoError(f"{path}: got an empty file, allowed a video file")
+
+
+def _check_tables(path: Path) -> None:
+    """Refuses an mp4 that announces more frames than it has bytes: the library would make an index of gigabytes.
+
+    The count stands in two kinds of boxes, which may be 20 bytes long however much they announce: `stsz` in `moov`, the
+    sizes of all frames, and `trun` in `moof`, those of a fragment. Source: ISO/IEC 14496-12, 8.7.3.2 and 8.8.8.
+    """
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(8)[4:] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"moof", b"styp", b"sidx"):
+            return
+        at = 0
+        while at + 8 <= length:
+            file.seek(at)
+            size, kind, size64 = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
+            size = {0: length - at, 1: size64}.get(size, size)
+            if kind in (b"moov", b"moof"):
+                file.seek(at)
+                _check_counts(path, file.read(min(size, MAX_INDEX_BYTES)), length)
+            at += max(size, 8)
+
+
+def _check_counts(path: Path, box: bytes, length: int) -> None:
+    """Refuses a `moov` or `moof` box that announces more frames than the file has bytes, `length`."""
+    for name, skipped in ((b"stsz", 8), (b"trun", 4)):
+        at = box.find(name)
+        while at >= 0:
+            count = int.from_bytes(box[at + 4 + skipped : at + 8 + skipped], "big")
+            if count > length:
+                raise VideoError(f"{path}: got {length} bytes for {count} frames, allowed a file that is not damaged")
+            at = box.find(name, at + 4)
 
 
 def _check_memory(path: Path, count: int, shape: tuple[int, int]) -> None:
@@ -296,10 +333,12 @@ def _nearest(frames: Iterable[tuple[int, Any]], stamps: Sequence[int]) -> Iterat
 
 def _fill(path: Path, decoded: Iterator[Any], count: int, size: int | None) -> np.ndarray:
     """Turns decoded frames into one array [T, H, W, 3], each upright and in its size at once."""
-    out = None
+    out = matrix = None
     number = -1
     for number, frame in enumerate(decoded):
-        image = upright(frame.to_ndarray(format="rgb24"), _display_matrix(frame))
+        # Once a file: a frame whose side data was looked at refers to itself and stays in memory for long.
+        matrix = _display_matrix(frame) if number == 0 else matrix
+        image = upright(frame.to_ndarray(format="rgb24"), matrix)
         image = image if size is None else resize(image[None], size)[0]
         out = np.empty((count, *image.shape), np.uint8) if out is None else out
         if image.shape != out.shape[1:]:
@@ -313,7 +352,7 @@ def _fill(path: Path, decoded: Iterator[Any], count: int, size: int | None) -> n
 def _display_matrix(frame: Any) -> np.ndarray | None:
     """The 3 x 3 display matrix of a decoded frame, or None."""
     data = frame.side_data.get("DISPLAYMATRIX")
-    return None if data is None else np.frombuffer(data, np.int32)[:9].reshape(3, 3)
+    return None if data is None else np.frombuffer(data, np.int32)[:9].reshape(3, 3).copy()
 
 
 def upright(image: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:

@@ -111,11 +111,33 @@ def add_surroundings(spec: mujoco.MjSpec, look: Appearance) -> None:
         specular=[0.2] * 3,
         castshadow=False,
     )
-    position, target = np.array(look.camera_position), np.array(look.camera_target)
-    back = (position - target) / np.linalg.norm(position - target)
+    right, up, _ = _camera_axes(look)
+    world.add_camera(name=CAMERA, pos=look.camera_position, xyaxes=[*right, *up], fovy=look.fovy)
+
+
+def project(look: Appearance, points: np.ndarray) -> np.ndarray:
+    """Where points appear in a square image.
+
+    Args:
+        look: whose camera.
+        points: [..., 3] [m].
+
+    Returns:
+        [..., 2] (x to the right, y down), each in [0, 1] inside the image.
+    """
+    right, up, back = _camera_axes(look)
+    offset = points - np.array(look.camera_position)
+    scale = 2 * np.tan(np.radians(look.fovy) / 2) * -(offset @ back)
+    return np.stack([0.5 + offset @ right / scale, 0.5 - offset @ up / scale], axis=-1)
+
+
+def _camera_axes(look: Appearance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The camera's right, up and backward unit vectors, each [3]."""
+    back = np.subtract(look.camera_position, look.camera_target)
+    back /= np.linalg.norm(back)
     right = np.cross([0, 0, 1], back)
     right /= np.linalg.norm(right)
-    world.add_camera(name=CAMERA, pos=position, xyaxes=[*right, *np.cross(back, right)], fovy=look.fovy)
+    return right, np.cross(back, right), back
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

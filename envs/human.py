@@ -4,6 +4,7 @@ The arm is three bodies moved by hand (MuJoCo mocap bodies): upper arm, forearm 
 to be filmed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -109,7 +110,7 @@ def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fing
         distance = longest
     # Law of cosines: how far along the shoulder-wrist line the elbow lies, and how far off it.
     offset = (distance**2 + upper**2 - fore**2) / (2 * distance)
-    droop = np.cross(along, np.cross([0.0, 0.4 * np.sign(look.shoulder[1] + 1e-9), -1.0], along))
+    droop = _cross(along, _cross([0.0, 0.4 * np.sign(look.shoulder[1] + 1e-9), -1.0], along))
     droop /= np.linalg.norm(droop)
     elbow = shoulder + offset * along + np.sqrt(max(upper**2 - offset**2, 0.0)) * droop
     _place(model, data, "upper_arm", shoulder, elbow - shoulder)
@@ -122,11 +123,16 @@ def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fing
 def _place(model: mujoco.MjModel, data: mujoco.MjData, name: str, position: np.ndarray, x_axis: np.ndarray) -> None:
     """Puts a mocap body's origin at `position` with its x axis along `x_axis` and its z axis as upright as can be."""
     x = x_axis / np.linalg.norm(x_axis)
-    y = np.cross([0.0, 0.0, 1.0], x)
+    y = _cross([0.0, 0.0, 1.0], x)
     y /= np.linalg.norm(y)
     i = model.body(name).mocapid[0]
     data.mocap_pos[i] = position
-    mujoco.mju_mat2Quat(data.mocap_quat[i], np.column_stack([x, y, np.cross(x, y)]).ravel())
+    mujoco.mju_mat2Quat(data.mocap_quat[i], np.column_stack([x, y, _cross(x, y)]).ravel())
+
+
+def _cross(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> np.ndarray:
+    """np.cross for two 3-vectors, twenty times faster."""
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 def _limb(spec: mujoco.MjSpec, name: str) -> mujoco.MjsBody:

@@ -69,6 +69,7 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         n_objects: int = 3,
         dials: Dials | None = None,
         render_mode: str | None = None,
+        render_size: int | None = None,
     ) -> None:
         """
         Args:
@@ -77,6 +78,7 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             n_objects: on the table.
             dials: how far the look may vary.
             render_mode: None or "rgb_array".
+            render_size: side of what `render` returns [px]; the observation's size when None.
 
         Raises:
             EnvError: an argument outside what is allowed.
@@ -85,11 +87,14 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             raise EnvError(f"split: got {split!r}, allowed {list(SPLITS)}")
         if render_mode not in (None, "rgb_array"):
             raise EnvError(f"render_mode: got {render_mode!r}, allowed None or 'rgb_array'")
-        if not 1 <= n_objects <= 5:
+        if n_objects not in range(1, 6):
             raise EnvError(f"n_objects: got {n_objects}, allowed 1 to 5")
-        height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-        if not (8 <= height <= MAX_SIZE and 8 <= width <= MAX_SIZE):
-            raise EnvError(f"image_size: got {image_size}, allowed 8 to {MAX_SIZE} px a side")
+        if render_size is not None and render_size not in range(8, MAX_SIZE + 1):
+            raise EnvError(f"render_size: got {render_size}, allowed 8 to {MAX_SIZE} px")
+        sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
+        if len(sides) != 2 or any(side not in range(8, MAX_SIZE + 1) for side in sides):
+            raise EnvError(f"image_size: got {image_size!r}, allowed 8 to {MAX_SIZE} px a side")
+        height, width = sides
         self.render_mode = render_mode
         self._split, self._size, self._n_objects, self._dials = split, (height, width), n_objects, dials or Dials()
         low, high = WORKSPACE
@@ -104,7 +109,9 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             }
         )
         self.action_space = spaces.Box(-1.0, 1.0, (3,), np.float32)
+        self._render_size = (render_size, render_size) if render_size else self._size
         self._camera: Camera | None = None
+        self._film_camera: Camera | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -153,15 +160,18 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return self._observation(), -info["distance"], False, truncated, info
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
-        """The image of the observation, when render_mode is "rgb_array"."""
+        """What the observation shows, at `render_size`, when render_mode is "rgb_array"."""
         if self.render_mode is None or self._camera is None:
             return None
-        return self._camera.draw(self._data)
+        if self._film_camera is None:
+            self._film_camera = Camera(self._model, CAMERA, *self._render_size)
+        return self._film_camera.draw(self._data)
 
     def close(self) -> None:
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        for camera in (self._camera, self._film_camera):
+            if camera is not None:
+                camera.close()
+        self._camera = self._film_camera = None
 
     def _observation(self) -> dict[str, np.ndarray]:
         assert self._camera is not None

@@ -58,7 +58,6 @@ class Camera:
         # The offscreen buffer is cleared for every image: no larger than needed.
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=200)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._scene.flags[flag] = 0
@@ -74,6 +73,9 @@ class Camera:
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
+        # Every time: another camera, or another OpenGL user of the process, may have drawn in between.
+        _opengl().make_current()
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
         return self._pixels[::-1].copy()  # OpenGL's rows run upwards
@@ -81,5 +83,6 @@ class Camera:
     def close(self) -> None:
         """Frees the model's textures and meshes."""
         if self._context is not None:
+            _opengl().make_current()  # else it would free another context's textures
             self._context.free()
             self._context = None

@@ -1,0 +1,200 @@
+"""One-shot evaluation: watch one video of each task, then act in scenes never seen, and count.
+
+Tasks come as whole object sets, like in meta-training: the objects of a set are each the goal of one task, and its tasks
+share their scenes. A policy that does not use the video therefore goes to the right object in exactly one of
+`N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+from scipy import stats
+
+import envs  # noqa: F401  (registers the environments)
+from agents.errors import AgentError
+from agents.imitation import Imitator, adapt_to_video
+from daml import MetaParams
+from demos.collect import one_thread
+from demos.human import human_video
+from demos.record import expert, record
+from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
+from demos.types import Episode, Video
+from envs.appearance import Dials
+from envs.objects import SPLITS
+from envs.reaching import CONTROL_PERIOD
+
+CONFIDENCE = 0.95
+
+
+def _side(env: gymnasium.Env) -> int:
+    return env.observation_space["image"].shape[0]  # type: ignore[index]
+
+
+def _human(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
+    return human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=_side(env))
+
+
+def _wrong(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
+    return _human(tasks, (goal + 1) % N_OBJECTS, env)
+
+
+def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
+    video = _human(tasks, goal, env)
+    return Video(np.full_like(video.frames, 128), video.times)
+
+
+def _robot(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
+    images = record(env, tasks.human_scene.with_goal(goal), expert).images
+    return Video(images, CONTROL_PERIOD * np.arange(len(images)))
+
+
+VIDEOS: dict[str, Callable[[TaskSet, int, gymnasium.Env], Video]] = {
+    "human": _human,
+    "wrong": _wrong,
+    "blank": _blank,
+    "robot": _robot,
+}
+"""What the policy is shown of a task: a human doing it; a human doing another task of the set; grey frames; the robot's
+own expert doing it, where the human would have. (No video at all is a policy with zero inner steps.)"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of an evaluation.
+
+    successes, nearest: bool [tasks, trials], whether the trial succeeded and whether the object nearest to the fingertip
+    at its end was the right one.  seconds: it took.
+    """
+
+    successes: np.ndarray
+    nearest: np.ndarray
+    seconds: float
+
+    @property
+    def success(self) -> float:
+        return float(self.successes.mean())
+
+    def interval(self) -> tuple[float, float]:
+        """Wilson interval of the success rate. Trials of a task share its video, so tasks are counted, not trials."""
+        return wilson(self.success, len(self.successes))
+
+    def summary(self) -> dict[str, float | int]:
+        low, high = self.interval()
+        tasks, trials = self.successes.shape
+        return {
+            "success": self.success,
+            "ci_low": low,
+            "ci_high": high,
+            "nearest": float(self.nearest.mean()),
+            "chance": 1 / N_OBJECTS,
+            "tasks": tasks,
+            "trials": trials,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def wilson(rate: float, n: int) -> tuple[float, float]:
+    """Wilson score interval of a rate over `n` independent units; the rate need not be a multiple of 1 / n.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (rate * (1 - rate) / n + z**2 / (4 * n**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def evaluate(
+    imitator: Imitator,
+    meta: MetaParams,
+    *,
+    env_id: str,
+    split: str,
+    tasks: int,
+    trials: int,
+    seed: int,
+    video: str = "human",
+    dials: Dials | None = None,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda tasks_done: None,
+) -> Report:
+    """Evaluates a policy on unseen tasks.
+
+    Args:
+        imitator, meta: the policy.
+        env_id: registered id of the environment.
+        split: of the objects.
+        tasks: number of tasks, each with one video.
+        trials: rollouts for each task, in scenes of their own.
+        seed: of tasks, scenes and motions.
+        video: key of `VIDEOS`.
+        dials: how far the look may vary.
+        workers: processes.
+        progress: called with the number of tasks done.
+
+    Raises:
+        AgentError: an argument out of range.
+    """
+    for name, number in {"tasks": tasks, "trials": trials, "workers": workers}.items():
+        if number < 1:
+            raise AgentError(f"{name}: got {number}, allowed 1 or more")
+    if video not in VIDEOS:
+        raise AgentError(f"video: got {video!r}, allowed {list(VIDEOS)}")
+    if split not in SPLITS:
+        raise AgentError(f"split: got {split!r}, allowed {list(SPLITS)}")
+    started = time.monotonic()
+    frozen = {group: {name: t.detach().cpu() for name, t in params.items()} for group, params in meta.items()}
+    jobs = [
+        SetTrials(imitator, frozen, env_id, split, index, min(N_OBJECTS, tasks - first), trials, seed, video, dials)
+        for index, first in enumerate(range(0, tasks, N_OBJECTS))
+    ]
+    episodes: list[list[Episode]] = []
+    for result in _map(jobs, workers):
+        episodes += result
+        progress(len(episodes))
+    return Report(
+        successes=np.array([[episode.success for episode in task] for task in episodes]),
+        nearest=np.array([[episode.right_object for episode in task] for task in episodes]),
+        seconds=time.monotonic() - started,
+    )
+
+
+@dataclass(frozen=True)
+class SetTrials:
+    """What is evaluated on one object set: `goals` of its tasks, each `trials` times. Fields as in `evaluate`."""
+
+    imitator: Imitator
+    meta: MetaParams
+    env_id: str
+    split: str
+    index: int
+    goals: int
+    trials: int
+    seed: int
+    video: str
+    dials: Dials | None
+
+    def run(self) -> list[list[Episode]]:
+        """The episodes [goals][trials]."""
+        tasks = sample_task_set(self.seed, self.split, self.index, n_trials=self.trials, dials=self.dials)
+        env = gymnasium.make(self.env_id, image_size=self.imitator.size, disable_env_checker=True)
+        results = []
+        for goal in range(self.goals):
+            policy = adapt_to_video(self.imitator, self.meta, VIDEOS[self.video](tasks, goal, env))
+            results.append([record(env, scene.with_goal(goal), policy) for scene in tasks.robot_scenes])
+        env.close()
+        return results
+
+
+def _map(jobs: list[SetTrials], workers: int) -> Iterator[list[list[Episode]]]:
+    """Runs the jobs in order, in this process or in `workers` others; the results do not depend on which."""
+    if min(workers, len(jobs)) == 1:
+        yield from map(SetTrials.run, jobs)
+        return
+    # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), initializer=one_thread) as pool:
+        yield from pool.imap(SetTrials.run, jobs)

@@ -1,0 +1,95 @@
+"""The `fast` preset as a meta-learner: shared trunk, adapted head, spatial and temporal learned loss.
+
+    phi = theta - rates * d/dtheta L_psi(theta, human video)          one step, no action labels
+    outer loss: behaviour cloning and final pose, on the robot's demonstration
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents import adap_net, meta_net
+from agents.imitation import Imitator, encode
+from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
+
+QUERY_RATE = 0.3
+HEAD_RATE = 0.01
+"""Where the learned inner rates start: of the attention query, and of the rest of the head."""
+CLIP = 10.0
+POSE_WEIGHT = 0.2
+
+
+class Adapted(NamedTuple):
+    """head: the adapted head.  proposal: of the learned loss."""
+
+    head: Params
+    proposal: adap_net.Proposal
+
+
+def init(generator: torch.Generator) -> MetaParams:
+    """Meta-parameters: trunk, theta (the head), psi (the learned loss), rates (inner, one for each tensor of theta)."""
+    theta = meta_net.init_head(generator)
+    rates = {name: torch.tensor(QUERY_RATE if name == "query" else HEAD_RATE) for name in theta}
+    return {"trunk": meta_net.init_trunk(generator), "theta": theta, "psi": adap_net.init(generator), "rates": rates}
+
+
+def adapt_head(inner_steps: int, meta: MetaParams, video: meta_net.View) -> Adapted:
+    """Steps of the learned loss on the frames of a video."""
+    proposal = adap_net.propose(meta["psi"], video.features)
+    inner = learned(meta_net.act, lambda psi, seen: adap_net.loss(psi, proposal, seen), meta["psi"])
+    rule = gradient_descent(meta["rates"], clip=CLIP)
+    head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
+    return Adapted(head, proposal)
+
+
+def predict(adapted: Adapted, inputs: meta_net.View) -> dict[str, Tensor]:
+    """The policy's action and final pose; and, to be looked at, its attention and what the learned loss proposed."""
+    seen = meta_net.act(adapted.head, inputs)
+    return {
+        "action": seen.action,
+        "pose": seen.pose,
+        "log_attention": seen.log_attention,
+        "log_proposal": adapted.proposal.where,
+    }
+
+
+def outer_loss(hint: float) -> OuterLoss:
+    """Behaviour cloning and final pose; while `hint` > 0 also where in the video the human's hand ends up.
+
+    That is free in simulation. It only warms the learned loss up; nothing of it is used at test time.
+    """
+
+    def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        cloning = (outputs["action"] - targets["action"]).square().sum(-1).mean()
+        pose = (outputs["pose"] - meta_net.scaled_point(targets["pose"])).square().sum(-1).mean()
+        shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"])
+        total = cloning + POSE_WEIGHT * pose + hint * shown
+        return {"loss": total, "cloning": cloning, "pose": pose, "shown": shown}
+
+    return loss
+
+
+def log_mass_around(point: Tensor, log_map: Tensor) -> Tensor:
+    """Log of a square map's mass around a point (x, y) in [0, 1], spread bilinearly over the four nearest cells.
+
+    Args:
+        point: [2].
+        log_map: [cells] log-probabilities.
+    """
+    side = int(log_map.numel() ** 0.5)
+    centres = (torch.arange(side, device=log_map.device, dtype=log_map.dtype) + 0.5) / side
+    x, y = ((1 - side * (centres - coordinate).abs()).clamp(min=1e-6) for coordinate in point)
+    return (log_map + (y[:, None] * x[None]).log().flatten()).logsumexp(0)
+
+
+def fast(inner_steps: int = 1) -> Imitator:
+    """The preset; with zero inner steps it is the policy without adaptation."""
+    return Imitator(
+        learner=MetaLearner(init, partial(adapt_head, inner_steps), predict, partial(encode, meta_net.perceive)),
+        perceive=meta_net.perceive,
+        outer_loss=outer_loss,
+        frames=8,
+        size=64,
+    )

@@ -1,0 +1,45 @@
+"""The policies that can be meta-trained, by name, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.errors import AgentError
+from agents.fast import fast
+from agents.imitation import Imitator
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A kind of policy and its meta-training.
+
+    imitator: number of inner steps -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
+    meta-batch.  learning_rate: of Adam, at its highest.  hint: weight of the hint.  hint_steps: after which it is gone.
+    max_norm: bound on the meta-gradient's norm.
+    """
+
+    imitator: Callable[[int], Imitator]
+    inner_steps: int
+    steps: int
+    tasks: int
+    learning_rate: float
+    hint: float
+    hint_steps: int
+    max_norm: float
+
+
+PRESETS: dict[str, Preset] = {
+    "fast": Preset(
+        fast, inner_steps=1, steps=2400, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
+    ),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises:
+        AgentError: there is none.
+    """
+    if name not in PRESETS:
+        raise AgentError(f"preset: got {name!r}, allowed {list(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,116 @@
+"""Meta-training of a policy on a dataset: the preset's numbers, the core's `fit`, validation by rollouts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from agents.evaluation import evaluate
+from agents.presets import Preset
+from daml import TaskDistribution, TrainState, fit, load_state
+from daml.logs import Log
+
+WARM_UP = 50
+"""Meta-steps until the learning rate is at its highest."""
+FINAL_RATE = 0.02
+"""Share of the learning rate that is left at the end of the cosine."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rollouts on meta-validation objects during meta-training.
+
+    env_id: registered id.  tasks: number of them.  every: so many meta-steps.  seed: of the tasks.
+    """
+
+    env_id: str
+    tasks: int
+    every: int
+    seed: int
+
+
+def new_state(preset: Preset, seed: int, device: torch.device | str) -> TrainState:
+    """Freshly drawn meta-parameters and Adam over all of them."""
+    meta = preset.imitator(preset.inner_steps).learner.init(torch.Generator().manual_seed(seed))
+    meta = {group: {name: tensor.to(device) for name, tensor in params.items()} for group, params in meta.items()}
+    tensors = [tensor for params in meta.values() for tensor in params.values()]
+    return TrainState(meta, torch.optim.Adam(tensors, lr=preset.learning_rate, fused=True))
+
+
+def learning_rate(preset: Preset, steps: int) -> Callable[[int], float]:
+    """Linear warm-up, then a cosine from the preset's rate to `FINAL_RATE` of it."""
+
+    def rate(step: int) -> float:
+        cosine = 0.5 * (1 + np.cos(np.pi * step / steps))
+        return preset.learning_rate * min(1.0, (step + 1) / WARM_UP) * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+
+    return rate
+
+
+def meta_train(
+    preset: Preset,
+    state: TrainState,
+    distribution: TaskDistribution,
+    *,
+    steps: int,
+    seed: int,
+    validation: Validation,
+    log: Log,
+    checkpoint: Path,
+    checkpoint_every: int = 50,
+) -> None:
+    """Trains `state` in place, from wherever it is to `steps` meta-steps.
+
+    Args:
+        preset: what is trained and how.
+        state: of `new_state`, or loaded from a checkpoint.
+        distribution: of tasks.
+        steps: in the whole run; the preset's hint ends after its share of them.
+        seed: of the task samples.
+        validation: what is measured on the way, under "val_success" and "val_nearest".
+        log: called after every meta-step.
+        checkpoint: file for the state.
+        checkpoint_every: so many meta-steps.
+    """
+    imitator = preset.imitator(preset.inner_steps)
+    loss = cache(imitator.outer_loss)
+
+    def validate(current: TrainState) -> dict[str, float]:
+        report = evaluate(
+            imitator,
+            current.meta,
+            env_id=validation.env_id,
+            split="val",
+            tasks=validation.tasks,
+            trials=1,
+            seed=validation.seed,
+        )
+        return {"val_success": report.success, "val_nearest": float(report.nearest.mean())}
+
+    fit(
+        state,
+        distribution,
+        learner=imitator.learner,
+        outer_loss_at=lambda step: loss(preset.hint if step < preset.hint_steps else 0.0),
+        n_tasks=preset.tasks,
+        n_steps=steps,
+        seed=seed,
+        lr_at=learning_rate(preset, steps),
+        max_norm=preset.max_norm,
+        evaluate=validate,
+        evaluate_every=validation.every,
+        log=log,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+    )
+
+
+def resume(state: TrainState, checkpoint: Path) -> None:
+    """Loads a checkpoint into a fresh state, if there is one."""
+    if checkpoint.exists():
+        load_state(checkpoint, state)
+
+

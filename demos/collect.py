@@ -1,0 +1,99 @@
+"""Collection: fills a dataset with demonstrations, on all cores, the same whatever their number."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import torch
+
+import envs  # noqa: F401  (registers the environments)
+from demos.errors import DemoError
+from demos.human import VIDEO_FPS, VIDEO_TIME, human_video
+from demos.record import expert, record
+from demos.storage import Dataset, DatasetInfo, create
+from demos.tasks import N_OBJECTS, sample_task_set
+from envs.appearance import project
+from envs.reaching import TOUCH_HEIGHT
+
+STEPS = 24
+"""Length of a robot demonstration [control periods]: the way and a little of the hold."""
+DISTURBANCE = 0.35
+"""Standard deviation of what is added to an expert's action while it demonstrates, in units of the action."""
+
+
+def collect(
+    folder: Path, *, env_id: str, split: str, n_sets: int, seed: int, size: int = 64, workers: int | None = None
+) -> Iterator[int]:
+    """Collects the sets of a dataset that are still missing; run again after a stop, it goes on.
+
+    Args:
+        folder: of the dataset.
+        env_id: a registered environment.
+        split: of the objects.
+        n_sets: object sets, each with `N_OBJECTS` human videos and as many robot demonstrations.
+        seed: of everything.
+        size: side of the frames [px].
+        workers: processes; one for each core when None.
+
+    Yields:
+        The number of complete sets, at the start and after each set.
+
+    Raises:
+        DemoError: an argument out of range, or the folder holds something else.
+    """
+    if n_sets < 1:
+        raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
+    if workers is not None and workers < 1:
+        raise DemoError(f"workers: got {workers}, allowed 1 or more")
+    frames = round(VIDEO_TIME * VIDEO_FPS)
+    info = DatasetInfo(env_id, split, seed, n_sets, N_OBJECTS, frames, STEPS, size)
+    missing = create(folder, info).missing()
+    done = n_sets - len(missing)
+    yield done
+    jobs = [(folder, info, i) for i in missing]
+    workers = min(workers or os.cpu_count() or 1, max(len(jobs), 1))
+    # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
+    with multiprocessing.get_context("spawn").Pool(workers, initializer=one_thread) as pool:
+        for _ in pool.imap_unordered(_collect_one, jobs, chunksize=4):
+            done += 1
+            yield done
+
+
+def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
+    """All demonstrations of one set, as the rows of the dataset's arrays."""
+    tasks = sample_task_set(info.seed, info.split, index)
+    env = gymnasium.make(info.env_id, image_size=info.size, disable_env_checker=True)
+    disturbance = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in info.arrays()}
+    for goal in range(info.n_goals):
+        human = tasks.human_scene.with_goal(goal)
+        robot = tasks.robot_scenes[0].with_goal(goal)
+        episode = record(
+            env,
+            robot,
+            expert,
+            n_steps=info.steps,
+            disturb=lambda action: action + disturbance.normal(0, DISTURBANCE, action.shape),
+        )
+        rows["human_frames"].append(human_video(human, tasks.motion(goal), size=info.size).frames)
+        rows["goal_pixels"].append(project(human.look, human.tops[goal] * [1, 1, 0.5]))
+        rows["robot_frames"].append(episode.images)
+        rows["robot_states"].append(episode.states)
+        rows["robot_actions"].append(episode.actions)
+        rows["goal_points"].append(robot.tops[goal] + [0, 0, TOUCH_HEIGHT])
+    env.close()
+    return {name: np.stack(values) for name, values in rows.items()}
+
+
+def one_thread() -> None:
+    """Keeps a worker process to one core: the threads of the software renderer and of torch would fight over them."""
+    os.environ["LP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+def _collect_one(job: tuple[Path, DatasetInfo, int]) -> None:
+    folder, info, index = job
+    Dataset(folder, info, "r+").write_set(index, demonstrate_set(info, index))

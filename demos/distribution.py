@@ -1,0 +1,64 @@
+"""The task distribution over a dataset: support = a human's video, query = frames of robot demonstrations."""
+
+import numpy as np
+import torch
+
+from daml import Example, Task
+from demos.errors import DemoError
+from demos.storage import Dataset
+
+VIDEO_FRAMES = 8
+"""Frames of the human's video that a policy watches."""
+QUERY_FRAMES = 4
+"""Frames of the robot's demonstration in a meta-step: the first one, where only the video tells, and later ones."""
+
+
+class SetTasks:
+    """Draws meta-batches of whole object sets: all goals of a set, the same two scenes, told apart by the video only."""
+
+    def __init__(self, dataset: Dataset, device: torch.device | str = "cpu") -> None:
+        self._data, self._device = dataset, torch.device(device)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
+        """A batch of tasks.
+
+        Args:
+            n_tasks: a multiple of the goals in a set.
+            rng: source of all randomness.
+
+        Returns:
+            Task: support uint8 [tasks, VIDEO_FRAMES, H, W, 3]; query inputs "image" uint8 [tasks, QUERY_FRAMES, H, W,
+            3], "state" [tasks, QUERY_FRAMES, 10]; targets "action" [tasks, QUERY_FRAMES, 3], "pose" [tasks, 1, 3] [m],
+            "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
+        """
+        info = self._data.info
+        if n_tasks < 1 or n_tasks % info.n_goals:
+            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {info.n_goals}")
+        sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
+        goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
+        video = _spread(rng, n_tasks, VIDEO_FRAMES, info.video_frames)
+        # Early frames are drawn more often: late ones give the goal away by where the arm is.
+        later = (1 + (info.steps - 1) * rng.random((n_tasks, QUERY_FRAMES - 1)) ** 1.5).astype(int)
+        steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
+        at, goal = sets[:, None], goals[:, None]
+        support = self._tensor(self._data["human_frames"][at, goal, video])
+        inputs = {
+            "image": self._tensor(self._data["robot_frames"][at, goal, steps]),
+            "state": self._tensor(self._data["robot_states"][at, goal, steps]),
+        }
+        targets = {
+            "action": self._tensor(self._data["robot_actions"][at, goal, steps]),
+            "pose": self._tensor(self._data["goal_points"][sets, goals][:, None]),
+            "shown_at": self._tensor(self._data["goal_pixels"][sets, goals]),
+        }
+        return Task(support, Example(inputs, targets))
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+def _spread(rng: np.random.Generator, n: int, k: int, length: int) -> np.ndarray:
+    """n times k increasing frame numbers that cover a video of `length` frames, jittered: int [n, k]."""
+    centres = (np.arange(k) + 0.5) * length / k
+    jitter = rng.uniform(-0.5, 0.5, (n, k)) * length / k
+    return np.clip(centres + jitter, 0, length - 1).astype(int)

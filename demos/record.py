@@ -1,0 +1,61 @@
+"""Recording: a policy or an expert acts in an environment, and everything it saw and did is kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from demos.expert import reach_expert
+from demos.types import Episode
+from envs.scene import Scene
+
+Actor = Callable[[dict[str, np.ndarray], dict[str, Any]], np.ndarray]
+"""(observation, info) -> action."""
+
+
+def expert(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
+    """The scripted expert as an actor."""
+    return reach_expert(info)
+
+
+def record(
+    env: gymnasium.Env,
+    scene: Scene,
+    actor: Actor,
+    *,
+    n_steps: int | None = None,
+    disturb: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Episode:
+    """Runs one episode.
+
+    Args:
+        env: a reaching environment.
+        scene: to start in.
+        actor: who acts.
+        n_steps: stop after so many; until the episode ends when None.
+        disturb: what is executed instead of the actor's action. The episode keeps the actor's own action, so that the
+            demonstration shows how to come back from where a disturbance led (DART: Laskey et al. 2017,
+            arXiv 1703.09327).
+
+    Returns:
+        The episode, with one observation before each action.
+    """
+    observation, info = env.reset(options={"scene": scene})
+    images, states, actions = [], [], []
+    done = False
+    while not done and len(actions) != n_steps:
+        action = actor(observation, info)
+        images.append(observation["image"])
+        states.append(observation["state"])
+        actions.append(action)
+        observation, _, terminated, truncated, info = env.step(disturb(action) if disturb else action)
+        done = terminated or truncated
+    return Episode(
+        images=np.stack(images),
+        states=np.stack(states),
+        actions=np.stack(actions).astype(np.float32),
+        success=bool(info["is_success"]),
+        right_object=bool(info["nearest"] == scene.goal),
+        distance=float(info["distance"]),
+    )

@@ -1,0 +1,139 @@
+"""A dataset of demonstrations on disk: memory-mapped arrays, written set by set, safe against being stopped.
+
+    dataset.json        what it is: environment, split, seed, sizes, format version
+    human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
+    goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]
+    robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
+    robot_states.npy    float32 [sets, goals, steps, 10]  as `ReachEnv` observes them
+    robot_actions.npy   float32 [sets, goals, steps, 3]
+    goal_points.npy     float32 [sets, goals, 3]  the touched point [m]
+    done/               an empty file for each set that is complete
+"""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from demos.errors import DemoError
+
+FORMAT = 1
+"""Version of the layout above."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset holds.
+
+    env_id: registered id.  split: of the objects.  seed: of everything.  n_sets, n_goals, video_frames, steps: counts.
+    size: side of the frames [px].
+    """
+
+    env_id: str
+    split: str
+    seed: int
+    n_sets: int
+    n_goals: int
+    video_frames: int
+    steps: int
+    size: int
+    format: int = FORMAT
+
+    def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
+        """Name -> (dtype, shape) of every array."""
+        lead, image = (self.n_sets, self.n_goals), (self.size, self.size, 3)
+        return {
+            "human_frames": (np.uint8, (*lead, self.video_frames, *image)),
+            "goal_pixels": (np.float32, (*lead, 2)),
+            "robot_frames": (np.uint8, (*lead, self.steps, *image)),
+            "robot_states": (np.float32, (*lead, self.steps, 10)),
+            "robot_actions": (np.float32, (*lead, self.steps, 3)),
+            "goal_points": (np.float32, (*lead, 3)),
+        }
+
+
+class Dataset:
+    """An open dataset: `info`, and each array as an attribute-like item (`dataset["robot_frames"]`)."""
+
+    def __init__(self, folder: Path, info: DatasetInfo, mode: Literal["r", "r+"] | None) -> None:
+        self.folder, self.info = folder, info
+        self._arrays = {name: np.load(_array(folder, name), mmap_mode=mode) for name in info.arrays()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def missing(self) -> list[int]:
+        """Indices of the sets that are not complete yet."""
+        done = {int(p.name) for p in (self.folder / "done").iterdir()}
+        return [i for i in range(self.info.n_sets) if i not in done]
+
+    def write_set(self, index: int, arrays: dict[str, np.ndarray]) -> None:
+        """Writes one set and then, once it is on disk, marks it complete."""
+        for name, values in arrays.items():
+            target = self._arrays[name]
+            target[index] = values
+            target.flush()  # type: ignore[attr-defined]
+        (self.folder / "done" / str(index)).touch()
+
+
+def create(folder: Path, info: DatasetInfo) -> Dataset:
+    """Makes an empty dataset, or opens the unfinished one of the same content that is there.
+
+    Raises:
+        DemoError: the folder holds something else.
+    """
+    if (folder / "dataset.json").exists():
+        found = _read_info(folder)
+        if found != info:
+            raise DemoError(f"dataset {folder}: got {found}, allowed {info}; choose another folder or delete it")
+        return Dataset(folder, info, "r+")
+    if folder.exists() and any(folder.iterdir()):
+        raise DemoError(f"dataset folder {folder}: got a folder with other files, allowed a new or empty one")
+    (folder / "done").mkdir(parents=True, exist_ok=True)
+    for name, (dtype, shape) in info.arrays().items():
+        np.lib.format.open_memmap(_array(folder, name), mode="w+", dtype=dtype, shape=shape)
+    # Written last: a folder with a dataset.json has all its arrays.
+    partial = folder / "dataset.json.tmp"
+    partial.write_text(json.dumps(asdict(info), indent=2) + "\n")
+    os.replace(partial, folder / "dataset.json")
+    return Dataset(folder, info, "r+")
+
+
+IN_MEMORY_BYTES = 6 * 2**30
+"""Datasets up to this size are read into memory: random access to a file is slower than a meta-step."""
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Opens a complete dataset for reading, in memory when it is small enough.
+
+    Raises:
+        DemoError: none there, of another format, or unfinished.
+    """
+    info = _read_info(folder)
+    size = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in info.arrays().values())
+    dataset = Dataset(folder, info, None if size <= IN_MEMORY_BYTES else "r")
+    if missing := dataset.missing():
+        raise DemoError(
+            f"dataset {folder}: got {len(missing)} of {dataset.info.n_sets} sets unfinished, allowed a complete one; "
+            "run the same `daml collect` again to finish it"
+        )
+    return dataset
+
+
+def _array(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npy"
+
+
+def _read_info(folder: Path) -> DatasetInfo:
+    path = folder / "dataset.json"
+    try:
+        info = DatasetInfo(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise DemoError(f"dataset {folder}: got no readable dataset.json ({error}), allowed a `daml collect` folder") from error
+    if info.format != FORMAT:
+        raise DemoError(f"dataset {folder}: got format {info.format}, allowed {FORMAT}; collect it again")
+    return info

@@ -1,0 +1,86 @@
+"""Demonstrations as frozen, validated, read-only data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demos.errors import DemoError, VideoError
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video in memory.
+
+    Keeps copies, unless the arrays can no longer be written through anything.
+    """
+
+    frames: np.ndarray
+    """uint8 [T, H, W, 3]."""
+    times: np.ndarray
+    """float64 [T] [s], from 0, strictly increasing."""
+
+    def __post_init__(self) -> None:
+        frames, times = np.asarray(self.frames), np.asarray(self.times, np.float64)
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
+            raise VideoError(f"frames: got {frames.dtype} {frames.shape}, allowed uint8 [T, H, W, 3]")
+        if times.shape != frames.shape[:1]:
+            raise VideoError(f"times: got shape {times.shape}, allowed one for each of {len(frames)} frames")
+        if times[0] != 0 or not np.isfinite(times).all() or not (np.diff(times) > 0).all():
+            raise VideoError("times: got times that do not increase strictly from 0, allowed only such")
+        _freeze(self, frames=_own(frames), times=_own(times))
+
+    @property
+    def n_frames(self) -> int:
+        return len(self.frames)
+
+    @property
+    def duration(self) -> float:
+        """Time of the last frame [s]."""
+        return float(self.times[-1])
+
+    @property
+    def fps(self) -> float:
+        """Mean frames a second; 0 for a single frame."""
+        return (self.n_frames - 1) / self.duration if self.n_frames > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What a robot saw and did.
+
+    images: uint8 [T, H, W, 3].  states: float32 [T, 10], as `ReachEnv` observes them.  actions: float32 [T, 3].
+    success: at the end.  right_object: whether the object nearest to the fingertip at the end was the goal.
+    distance: to the goal at the end [m].
+    """
+
+    images: np.ndarray
+    states: np.ndarray
+    actions: np.ndarray
+    success: bool
+    right_object: bool
+    distance: float
+
+    def __post_init__(self) -> None:
+        images, states, actions = map(np.asarray, (self.images, self.states, self.actions))
+        if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+            raise DemoError(f"images: got {images.dtype} {images.shape}, allowed uint8 [T, H, W, 3]")
+        if not len(images) == len(states) == len(actions):
+            raise DemoError(f"episode lengths: got {len(images)}, {len(states)}, {len(actions)}, allowed equal ones")
+        _freeze(self, images=images, states=states, actions=actions)
+
+
+def _own(array: np.ndarray) -> np.ndarray:
+    """The array itself if it and all that it is a view of are read-only, else a copy."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    return array if owner is None else array.copy()
+
+
+def _freeze(instance: Any, **arrays: np.ndarray) -> None:
+    """Stores read-only views of the arrays in a frozen dataclass."""
+    for name, array in arrays.items():
+        view = array.view()
+        view.flags.writeable = False
+        object.__setattr__(instance, name, view)

@@ -1,0 +1,70 @@
+"""`daml collect`: robot demonstrations and human videos of the same tasks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common import console, env_id, progress_bar
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Collect demonstrations: for every object set, a human video and a robot demonstration of each goal.
+
+    All cores work; the result depends on the seed only. A stopped collection goes on when it is started again.
+    """
+
+    env: str = "reach"
+    """Environment."""
+    split: str = "train"
+    """Objects: train, val or test."""
+    sets: int = 1200
+    """Object sets; each has three objects, hence three tasks."""
+    seed: int = 0
+    """Of everything."""
+    out: Path = Path("data/reach")
+    """Folder of the dataset."""
+    size: int = 64
+    """Side of the square frames [px]."""
+    workers: int | None = None
+    """Processes; one for each core when not given."""
+    clips: int = 3
+    """Also write this many human videos as mp4 files, to look at and to adapt to."""
+    clip_size: int = 256
+    """Side of those videos [px]."""
+    clip_fps: float = 20.0
+    """Their frames a second."""
+
+    def run(self) -> None:
+        from demos.collect import collect
+
+        with progress_bar("sets") as bar:
+            job = bar.add_task("collecting", total=self.sets, note="")
+            for done in collect(
+                self.out,
+                env_id=env_id(self.env),
+                split=self.split,
+                n_sets=self.sets,
+                seed=self.seed,
+                size=self.size,
+                workers=self.workers,
+            ):
+                bar.update(job, completed=done)
+        console.print(f"dataset: {self.out} ({self.sets} sets, {3 * self.sets} tasks)")
+        for path in self._write_clips():
+            console.print(f"clip:    {path}")
+
+    def _write_clips(self) -> list[Path]:
+        from demos.human import human_video
+        from demos.tasks import N_OBJECTS, sample_task_set, write_clip_tasks
+        from demos.video import write_video
+
+        paths = []
+        for number in range(min(self.clips, N_OBJECTS * self.sets)):
+            index, goal = divmod(number, N_OBJECTS)
+            tasks = sample_task_set(self.seed, self.split, index)
+            scene = tasks.human_scene.with_goal(goal)
+            video = human_video(scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)
+            paths.append(self.out / "clips" / f"set{index}-goal{goal}.mp4")
+            write_video(paths[-1], video.frames, self.clip_fps)
+            write_clip_tasks(paths[-1], seed=self.seed, split=self.split, index=index, goal=goal)
+        return paths

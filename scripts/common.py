@@ -1,0 +1,81 @@
+"""What the commands share: environment names, devices, progress bars, pictures of a machine."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+ENVIRONMENTS = {"reach": "daml/Reach-v0"}
+"""Short names, as the commands take them -> registered ids."""
+
+console = Console(highlight=False)
+
+
+def env_id(name: str) -> str:
+    """The registered id of a short name.
+
+    Raises:
+        EnvError: there is none.
+    """
+    from envs.errors import EnvError
+
+    if name not in ENVIRONMENTS:
+        raise EnvError(f"env: got {name!r}, allowed {list(ENVIRONMENTS)}")
+    return ENVIRONMENTS[name]
+
+
+def find_device(name: str) -> str:
+    """ "auto" is the GPU where there is one.
+
+    Raises:
+        AgentError: an unknown device, or "cuda" without a GPU.
+    """
+    import torch
+
+    from agents.errors import AgentError
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise AgentError(f"device: got {name!r}, allowed 'auto', 'cpu' or 'cuda'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AgentError("device: got 'cuda', allowed 'cpu' here: torch sees no GPU")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def machine(device: str = "cpu") -> str:
+    """What this runs on, for reports."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{os.cpu_count()} CPU cores ({model})"
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Progress]:
+    """A progress bar with counts, elapsed time and ETA."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield bar
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,73 @@
+"""`daml demo`: the policy in the box watches a human, does the same, and is counted."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.common import console, cores, env_id, progress_bar
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Watch the policy in the box imitate: a film of one object set, and success on held-out objects.
+
+    The film shows the three tasks of a set: left the human's video, right the robot, which has never seen these objects.
+    """
+
+    env: str = "reach"
+    """Environment."""
+    policy: str | None = None
+    """Folder of a policy; the one in the box when not given."""
+    seed: int = 0
+    """Of tasks, scenes and motions."""
+    tasks: int = 60
+    """Tasks to count success on."""
+    size: int = 256
+    """Side of each picture of the film [px]."""
+    out: Path = Path("demo")
+    """Folder for the film."""
+    quick: bool = False
+    """A smoke run: few tasks."""
+
+    def run(self) -> None:
+        import numpy as np
+
+        from agents.evaluation import evaluate
+        from agents.films import FPS, film_beside_human
+        from agents.imitation import adapt_to_video
+        from agents.policies import load_policy
+        from demos.human import human_video
+        from demos.tasks import N_OBJECTS, sample_task_set
+        from demos.video import write_gif, write_image, write_video
+
+        config = replace(self, tasks=3) if self.quick else self
+        stored = load_policy(config.policy or config.env)
+        imitator = stored.imitator()
+        tasks = sample_task_set(config.seed, "test", 0)
+        reels = []
+        for goal in range(N_OBJECTS):
+            video = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)
+            policy = adapt_to_video(imitator, stored.meta, video)
+            reels.append(film_beside_human(env_id(config.env), tasks, goal, policy, config.size)[1])
+        frames = np.concatenate(reels)
+        write_video(config.out / "one-shot.mp4", frames, FPS)
+        write_gif(config.out / "one-shot.gif", frames, FPS)
+        write_image(config.out / "one-shot.png", np.concatenate([reel[-1] for reel in reels]))
+        with progress_bar("tasks") as bar:
+            job = bar.add_task("evaluating on held-out objects", total=config.tasks, note="")
+            report = evaluate(
+                imitator,
+                stored.meta,
+                env_id=env_id(config.env),
+                split="test",
+                tasks=config.tasks,
+                trials=1,
+                seed=config.seed,
+                workers=cores(),
+                progress=lambda done: bar.update(job, completed=done),
+            )
+        low, high = report.interval()
+        console.print(
+            f"success on held-out objects after one human video: {report.success:.2f} "
+            f"(95 % interval {low:.2f} to {high:.2f}, {config.tasks} tasks; chance to pick the right object 0.33)"
+        )
+        console.print(f"film: {config.out / 'one-shot.mp4'} (also .gif and .png): left the human, right the robot")

@@ -1,0 +1,70 @@
+"""`daml evaluate`: one-shot success on tasks never seen, with controls."""
+
+from dataclasses import dataclass
+from json import dumps
+from pathlib import Path
+
+from scripts.common import console, cores, env_id, progress_bar
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluate a policy: for every task it watches one video, then acts in new scenes; success with an interval.
+
+    Controls: `--video wrong` shows another object's video, `blank` grey frames, `none` nothing at all (no adaptation),
+    `robot` the robot doing the task instead of a human.
+    """
+
+    env: str = "reach"
+    """Environment."""
+    policy: str | None = None
+    """Folder of a policy; the one in the box when not given."""
+    tasks: int = 100
+    """Tasks, each with one video."""
+    trials: int = 2
+    """Rollouts of each task, each in a scene of its own."""
+    seed: int = 0
+    """Of tasks, scenes and motions."""
+    video: str = "human"
+    """What the policy is shown: human, wrong, blank, none or robot."""
+    split: str = "test"
+    """Objects: train, val or test."""
+    workers: int | None = None
+    """Processes; one for each core when not given."""
+    json: Path | None = None
+    """Write the result here."""
+
+    def run(self) -> None:
+        from agents.errors import AgentError
+        from agents.evaluation import VIDEOS, evaluate
+        from agents.policies import load_policy, write_text
+
+        if self.video not in (*VIDEOS, "none"):
+            raise AgentError(f"video: got {self.video!r}, allowed {[*VIDEOS, 'none']}")
+        name = self.policy or self.env
+        stored = load_policy(name)
+        imitator = stored.imitator(inner_steps=0) if self.video == "none" else stored.imitator()
+        with progress_bar("tasks") as bar:
+            job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
+            report = evaluate(
+                imitator,
+                stored.meta,
+                env_id=env_id(self.env),
+                split=self.split,
+                tasks=self.tasks,
+                trials=self.trials,
+                seed=self.seed,
+                video="human" if self.video == "none" else self.video,
+                workers=cores() if self.workers is None else self.workers,
+                progress=lambda done: bar.update(job, completed=done),
+            )
+        result = report.summary() | {"seed": self.seed, "policy": name, "video": self.video, "split": self.split}
+        if self.json:
+            self.json.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.json, dumps(result, indent=2) + "\n")
+        console.print(
+            f"{self.env}, {self.split} objects, video: {self.video}: "
+            f"success {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to {result['ci_high']:.3f}), "
+            f"nearest object is the right one {result['nearest']:.3f} (chance {result['chance']:.3f}), "
+            f"{self.tasks} tasks x {self.trials} trials, seed {self.seed}, {result['seconds']:.0f} s"
+        )

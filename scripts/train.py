@@ -1,0 +1,211 @@
+"""`daml train`: collect, meta-train, evaluate; stop it at any moment, `--resume` goes on."""
+
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from json import dumps, loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.common import console, cores, env_id, find_device, machine, progress_bar
+
+if TYPE_CHECKING:
+    from agents.presets import Preset
+    from daml import MetaParams
+
+VALIDATE_EVERY = 300
+VALIDATION_TASKS = 30
+
+
+@dataclass(frozen=True)
+class Train:
+    """Meta-train a policy from nothing: collects demonstrations, trains, and evaluates on meta-test objects.
+
+    Writes into --out: data/ (demonstrations), log.jsonl and tensorboard/, curve.png, checkpoint.safetensors, and policy/
+    (parameters, config, card), which `daml evaluate --policy` and `daml adapt --policy` take.
+    """
+
+    env: str = "reach"
+    """Environment."""
+    preset: str = "fast"
+    """Kind of policy: fast (shared trunk, minutes on a CPU) or paper (the literal network and loss, for a GPU)."""
+    seed: int = 0
+    """Of everything. Two runs with one seed give the same numbers on one machine."""
+    out: Path = Path("runs/reach")
+    """Folder of the run."""
+    sets: int = 1200
+    """Object sets to collect; each has three tasks."""
+    data: Path | None = None
+    """A dataset that is there already (`daml collect`), instead of collecting."""
+    steps: int | None = None
+    """Meta-steps; the preset's own number when not given."""
+    eval_tasks: int = 100
+    """Tasks of the evaluation at the end."""
+    eval_trials: int = 2
+    """Rollouts of each."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    resume: bool = False
+    """Go on with the run in --out."""
+    quick: bool = False
+    """A smoke run of a minute: few sets, few steps, few tasks."""
+
+    def run(self) -> None:
+        # Threads that wait actively stay in step when other programs want the cores. Read when torch is imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "active")
+        from agents.presets import find_preset
+
+        run = replace(self, sets=8, steps=6, eval_tasks=3, eval_trials=1) if self.quick else self
+        preset = find_preset(run.preset)
+        preset = replace(preset, steps=run.steps or preset.steps)
+        device = find_device(run.device)
+        env_id(run.env)
+        run.prepare()
+        started = time.monotonic()
+        meta = run.train(preset, run.collect(), device, started)
+        run.finish(preset, meta, device)
+
+    def prepare(self) -> None:
+        """Makes the folder of the run, or checks that a run there is the one to go on with.
+
+        Raises:
+            AgentError: a run is there and --resume is not given, or it is another run.
+        """
+        from agents.errors import AgentError
+        from agents.policies import write_text
+
+        path = self.out / "run.json"
+        mine = {name: str(value) for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
+        if path.exists():
+            found = loads(path.read_text())
+            if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
+                raise AgentError(f"run {self.out}: got a run with {different}, allowed the same; choose another --out")
+            if not self.resume:
+                raise AgentError(f"run {self.out}: got a run that is there, allowed only with --resume; or another --out")
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_text(path, dumps(mine, indent=2) + "\n")
+
+    def collect(self) -> Path:
+        """Collects what is missing of the dataset; returns its folder."""
+        if self.data is not None:
+            return self.data
+        from demos.collect import collect
+
+        folder = self.out / "data"
+        with progress_bar("sets") as bar:
+            job = bar.add_task("collecting", total=self.sets, note="")
+            for done in collect(
+                folder, env_id=env_id(self.env), split="train", n_sets=self.sets, seed=self.seed, workers=cores()
+            ):
+                bar.update(job, completed=done)
+        return folder
+
+    def train(self, preset: "Preset", data: Path, device: str, started: float) -> "MetaParams":
+        """Meta-trains from the checkpoint, if there is one, to the end; returns the meta-parameters.
+
+        The log keeps the seconds since `started`, continued where a stopped run had left them.
+        """
+        from agents.training import Validation, meta_train, new_state, resume
+        from daml import JsonlLog, TensorboardLog, read_log, tee
+        from demos.distribution import SetTasks
+        from demos.storage import open_dataset
+
+        state = new_state(preset, self.seed, device)
+        checkpoint = self.out / "checkpoint.safetensors"
+        resume(state, checkpoint)
+        path = self.out / "log.jsonl"
+        before = [record["seconds"] for record in read_log(path) if record["step"] <= state.step]
+        started -= before[-1] if state.step else 0.0
+        with progress_bar("meta-steps") as bar, JsonlLog(path, state.step) as jsonl:
+            job = bar.add_task("meta-training", total=preset.steps, completed=state.step, note="")
+            note, files = Note(), tee(jsonl, TensorboardLog(self.out / "tensorboard", state.step))
+
+            def log(step: int, metrics: dict[str, float]) -> None:
+                files(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
+                bar.update(job, completed=step, note=note(metrics))
+
+            meta_train(
+                preset,
+                state,
+                SetTasks(open_dataset(data), device),
+                steps=preset.steps,
+                seed=self.seed,
+                validation=Validation(env_id(self.env), VALIDATION_TASKS, VALIDATE_EVERY, self.seed),
+                log=log,
+                checkpoint=checkpoint,
+            )
+        return state.meta
+
+    def finish(self, preset: "Preset", meta: "MetaParams", device: str) -> None:
+        """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
+        from agents.evaluation import evaluate
+        from agents.policies import PolicyConfig, save_policy
+        from daml import read_log
+
+        records = read_log(self.out / "log.jsonl")
+        minutes = records[-1]["seconds"] / 60
+        report = evaluate(
+            preset.imitator(preset.inner_steps),
+            meta,
+            env_id=env_id(self.env),
+            split="test",
+            tasks=self.eval_tasks,
+            trials=self.eval_trials,
+            seed=self.seed,
+            workers=cores(),
+        )
+        result = report.summary() | {"seed": self.seed}
+        config = PolicyConfig(
+            env=self.env,
+            preset=self.preset,
+            seed=self.seed,
+            steps=preset.steps,
+            sets=self.sets,
+            command=" ".join(["daml", *sys.argv[1:]]),
+            minutes=round(minutes, 1),
+            machine=machine(device),
+            results={"human": result},
+        )
+        save_policy(self.out / "policy", meta, config)
+        draw_curve(self.out / "curve.png", records)
+        console.print(f"policy: {self.out / 'policy'}, learning curve: {self.out / 'curve.png'}")
+        console.print(
+            f"success on meta-test objects {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to "
+            f"{result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
+        )
+
+
+class Note:
+    """The end of the progress bar: a running mean of the loss and the last validation."""
+
+    def __init__(self) -> None:
+        self.loss, self.validation = 0.0, ""
+
+    def __call__(self, metrics: dict[str, float]) -> str:
+        self.loss = 0.95 * self.loss + 0.05 * metrics["loss"] if self.loss else metrics["loss"]
+        if "val_success" in metrics:
+            self.validation = f", validation success {metrics['val_success']:.2f}"
+        return f"loss {self.loss:.3f}{self.validation}"
+
+
+def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
+    """Draws loss and validation success against meta-steps."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    for name in ("loss", "cloning", "pose"):
+        left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
+    left.set(xlabel="meta-steps", ylabel="outer loss", yscale="log")
+    left.legend()
+    validated = [r for r in records if "val_success" in r]
+    for name, label in (("val_nearest", "right object"), ("val_success", "success")):
+        right.plot([r["step"] for r in validated], [r[name] for r in validated], marker="o", label=label)
+    right.axhline(1 / 3, color="grey", linestyle=":", label="chance, right object")
+    right.set(xlabel="meta-steps", ylabel=f"rate on {VALIDATION_TASKS} meta-validation tasks", ylim=(0, 1.02))
+    right.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
