@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agents.errors import AgentError
 from agents.fast import fast
 from agents.imitation import Imitator
+from agents.paper import paper
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
         fast, inner_steps=1, steps=2400, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
+    ),
+    "paper": Preset(
+        paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
     ),
 }
 

@@ -7,8 +7,6 @@ from daml import Example, Task
 from demos.errors import DemoError
 from demos.storage import Dataset
 
-VIDEO_FRAMES = 8
-"""Frames of the human's video that a policy watches."""
 QUERY_FRAMES = 4
 """Frames of the robot's demonstration in a meta-step: the first one, where only the video tells, and later ones."""
 
@@ -16,8 +14,19 @@ QUERY_FRAMES = 4
 class SetTasks:
     """Draws meta-batches of whole object sets: all goals of a set, the same two scenes, told apart by the video only."""
 
-    def __init__(self, dataset: Dataset, device: torch.device | str = "cpu") -> None:
-        self._data, self._device = dataset, torch.device(device)
+    def __init__(self, dataset: Dataset, video_frames: int, device: torch.device | str = "cpu") -> None:
+        """
+        Args:
+            dataset: complete.
+            video_frames: of the human's video that a policy watches.
+            device: for the tensors.
+
+        Raises:
+            DemoError: the videos are shorter.
+        """
+        if not 2 <= video_frames <= dataset.info.video_frames:
+            raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
+        self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -27,7 +36,7 @@ class SetTasks:
             rng: source of all randomness.
 
         Returns:
-            Task: support uint8 [tasks, VIDEO_FRAMES, H, W, 3]; query inputs "image" uint8 [tasks, QUERY_FRAMES, H, W,
+            Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, QUERY_FRAMES, H, W,
             3], "state" [tasks, QUERY_FRAMES, 10]; targets "action" [tasks, QUERY_FRAMES, 3], "pose" [tasks, 1, 3] [m],
             "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
         """
@@ -36,7 +45,7 @@ class SetTasks:
             raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {info.n_goals}")
         sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
         goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
-        video = _spread(rng, n_tasks, VIDEO_FRAMES, info.video_frames)
+        video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
         # Early frames are drawn more often: late ones give the goal away by where the arm is.
         later = (1 + (info.steps - 1) * rng.random((n_tasks, QUERY_FRAMES - 1)) ** 1.5).astype(int)
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)

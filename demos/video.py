@@ -108,7 +108,9 @@ def _check_file(path: Path) -> None:
 
 
 def _check_tables(path: Path) -> None:
-    """Refuses an mp4 that announces more frames than it has bytes: the library would make an index of gigabytes.
+    """Refuses an mp4 without index, and one that announces more frames than it has bytes.
+
+    For the latter the library would make an index of gigabytes.
 
     The count stands in two kinds of boxes, which may be 20 bytes long however much they announce: `stsz` in `moov`, the
     sizes of all frames, and `trun` in `moof`, those of a fragment. Source: ISO/IEC 14496-12, 8.7.3.2 and 8.8.8.
@@ -117,15 +119,18 @@ def _check_tables(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(8)[4:] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"moof", b"styp", b"sidx"):
             return
-        at = 0
+        at, found = 0, False
         while at + 8 <= length:
             file.seek(at)
             size, kind, size64 = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
             size = {0: length - at, 1: size64}.get(size, size)
+            found |= kind == b"moov"
             if kind in (b"moov", b"moof"):
                 file.seek(at)
                 _check_counts(path, file.read(min(size, MAX_INDEX_BYTES)), length)
             at += max(size, 8)
+    if not found:
+        raise VideoError(f"{path}: got an mp4 without its index, allowed a video file that was not cut off")
 
 
 def _check_counts(path: Path, box: bytes, length: int) -> None:
@@ -264,12 +269,15 @@ def _check_duration(path: Path, duration: float) -> None:
 
 def _stamps(path: Path, container: Any, stream: Any, end: float | None) -> Iterator[tuple[int, int, bool]]:
     """Time stamp, duration and whether it is a key frame, of the packets that will be shown, as the file has them."""
-    first = None
+    first, number = None, 0
+    # Only this family of containers lists its frames up front.
+    listed = len(stream.index_entries) if "mov" in container.format.name else 0
+    of_listed = f" of {listed}" if listed else ""
     for number, packet in enumerate(container.demux(stream)):
         if number > MAX_FRAMES:
             raise VideoError(f"{path}: got more than {MAX_FRAMES} frames, allowed as many; give start and end")
         if packet.is_corrupt:
-            raise VideoError(f"{path}: got a file that was cut off or damaged, allowed a whole video file")
+            raise VideoError(f"{path}: got {number}{of_listed} frames, allowed a file that was not cut off or damaged")
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is None or packet.is_discard:
             continue
@@ -278,6 +286,8 @@ def _stamps(path: Path, container: Any, stream: Any, end: float | None) -> Itera
         # Packets come in the order of decoding, at most a second from the order of showing.
         if end is not None and packet.dts is not None and (packet.dts - first) * stream.time_base > end + 1:
             return
+    if number < listed:
+        raise VideoError(f"{path}: got {number}{of_listed} frames, allowed a file that was not cut off")
 
 
 def _pick(path: Path, stamps: np.ndarray, keys: np.ndarray, unit: Fraction) -> Iterator[Any]:
@@ -449,10 +459,13 @@ def write_video(path: str | Path, frames: np.ndarray, fps: float) -> None:
     small = max(frames.shape[1:3]) <= SMALL_SIDE
     # Halving the colour resolution, as browsers and players want it, blurs an object that is only a few pixels wide:
     # small clips, which the policy is to see again, keep it all; large ones are for people.
-    pixels, quality = ("yuv444p", "1") if small else ("yuv420p", "18")
+    pixels, quality = ("yuv444p", "0") if small else ("yuv420p", "18")
     if not small:
         frames = np.pad(frames, ((0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)), mode="edge")
-    with _beside(Path(path)) as part, av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as out:
+    with (
+        _beside(Path(path)) as part,
+        av.open(f"file:{part}", "w", format="mp4", options={"movflags": "faststart"}) as out,
+    ):
         stream: Any = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pixels

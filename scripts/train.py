@@ -63,7 +63,7 @@ class Train:
         env_id(run.env)
         run.prepare()
         started = time.monotonic()
-        meta = run.train(preset, run.collect(), device, started)
+        meta = run.train(preset, run.collect(preset), device, started)
         run.finish(preset, meta, device)
 
     def prepare(self) -> None:
@@ -86,7 +86,7 @@ class Train:
         self.out.mkdir(parents=True, exist_ok=True)
         write_text(path, dumps(mine, indent=2) + "\n")
 
-    def collect(self) -> Path:
+    def collect(self, preset: "Preset") -> Path:
         """Collects what is missing of the dataset; returns its folder."""
         if self.data is not None:
             return self.data
@@ -96,7 +96,13 @@ class Train:
         with progress_bar("sets") as bar:
             job = bar.add_task("collecting", total=self.sets, note="")
             for done in collect(
-                folder, env_id=env_id(self.env), split="train", n_sets=self.sets, seed=self.seed, workers=cores()
+                folder,
+                env_id=env_id(self.env),
+                split="train",
+                n_sets=self.sets,
+                seed=self.seed,
+                size=preset.imitator(preset.inner_steps).size,
+                workers=cores(),
             ):
                 bar.update(job, completed=done)
         return folder
@@ -111,6 +117,7 @@ class Train:
         from demos.distribution import SetTasks
         from demos.storage import open_dataset
 
+        imitator = preset.imitator(preset.inner_steps)
         state = new_state(preset, self.seed, device)
         checkpoint = self.out / "checkpoint.safetensors"
         resume(state, checkpoint)
@@ -128,7 +135,7 @@ class Train:
             meta_train(
                 preset,
                 state,
-                SetTasks(open_dataset(data), device),
+                SetTasks(open_dataset(data), imitator.frames, device),
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(env_id(self.env), VALIDATION_TASKS, VALIDATE_EVERY, self.seed),
@@ -199,7 +206,7 @@ def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     for name in ("loss", "cloning", "pose"):
         left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
-    left.set(xlabel="meta-steps", ylabel="outer loss", yscale="log")
+    left.set(xlabel="meta-steps", ylabel="outer loss", yscale="symlog")
     left.legend()
     validated = [r for r in records if "val_success" in r]
     for name, label in (("val_nearest", "right object"), ("val_success", "success")):
