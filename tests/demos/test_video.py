@@ -1,5 +1,6 @@
 """Videos: what is written is read, whatever phones make is read right, and nothing damaged gets through or crashes."""
 
+import gc
 import itertools
 import struct
 import subprocess
@@ -101,7 +102,7 @@ def test_small_frames_survive_writing_and_reading(tmp_path):
     video = read_video(tmp_path / "new" / "a.mp4")
     error = np.abs(video.frames.astype(int) - frames)
     assert error.mean() < 1
-    assert error.max() <= 8
+    assert error.max() <= 3  # what rounding to YUV and back costs
     assert np.allclose(video.times, np.arange(10) / 8)
 
 
@@ -290,6 +291,89 @@ def test_a_contact_sheet_shows_every_frame():
     assert sheet.shape == (17, 32, 3)
     assert np.array_equal(sheet[9:, 11:21], clip(5, 8, 10)[4])
     assert (sheet[9:, 22:] == 255).all()
+
+
+# --- what hides in files ---------------------------------------------------------------------------------------------
+
+
+def replaced(path, target, edits):
+    """A copy of a file with numbers written over the contents of boxes: (name, offset in bytes, format, numbers)."""
+    data = bytearray(path.read_bytes())
+    for name, offset, form, *values in edits:
+        struct.pack_into(form, data, data.index(name) + 4 + offset, *values)
+    target.write_bytes(data)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda f: f),
+        ((0, 1, -1, 0), lambda f: np.rot90(f, -1)),
+        ((-1, 0, 0, -1), lambda f: np.rot90(f, 2)),
+        ((0, -1, 1, 0), lambda f: np.rot90(f, 1)),
+        ((-1, 0, 0, 1), lambda f: f[:, ::-1]),
+        ((1, 0, 0, -1), lambda f: f[::-1]),
+        ((0, 1, 1, 0), lambda f: f.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda f: np.rot90(f, 2).transpose(1, 0, 2)),
+    ],
+)
+def test_each_way_to_hold_a_phone_gives_an_upright_video(tmp_path, matrix, shown):
+    path = encode(tmp_path / "a.mp4", clip(3, 48, 64))
+    plain = read_video(path).frames
+    a, b, c, d = (value * 2**16 for value in matrix)
+    turned = replaced(path, tmp_path / "b.mp4", [(b"tkhd", 40, ">9i", a, b, 0, c, d, 0, 0, 0, 2**30)])
+    assert all(np.array_equal(x, shown(y)) for x, y in zip(read_video(turned).frames, plain, strict=True))
+
+
+def test_times_count_from_the_first_frame_wherever_it_is(tmp_path):
+    path = encode(tmp_path / "a.mkv", clip(4), stamps=[5000, 5100, 5300, 5400])
+    assert np.allclose(read_video(path).times, [0, 0.1, 0.3, 0.4])
+
+
+def test_a_name_with_a_colon_is_a_file_and_no_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video("http:a.mp4", clip(3), 10)
+    assert read_video("http:a.mp4").n_frames == 3
+
+
+@pytest.mark.parametrize("count", [10**6, 10**8, 2**32 - 1])
+def test_a_small_file_cannot_announce_millions_of_frames(tmp_path, samples, count):
+    edits = [(b"stsz", 4, ">II", 1, count), (b"stts", 8, ">I", count), (b"stsc", 12, ">I", count)]
+    refused(replaced(samples / "front.mp4", tmp_path / "a.mp4", edits), f"for {count} frames")
+
+
+def test_a_fragment_cannot_announce_millions_of_frames(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov"}) as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        for frame in clip():
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        out.mux(stream.encode(None))
+    assert numbers(read_video(path), 12) == list(range(12))
+    refused(replaced(path, tmp_path / "b.mp4", [(b"trun", 0, ">II", 0, 10**8)]), "for 100000000 frames")
+
+
+def test_a_size_that_only_the_decoder_sees_is_limited_too(tmp_path, monkeypatch):
+    path = encode(tmp_path / "a.mp4", clip(5, 256, 256))
+    hidden = replaced(path, tmp_path / "b.mp4", [(b"avc1\0\0", 24, ">HH", 32, 32)])
+    monkeypatch.setattr(module, "MAX_PIXELS", 128 * 128)
+    refused(hidden, "allowed up to|Invalid|no video")
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(samples):
+    def alive():
+        return sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()  # frames must go without it: each is up to 100 MB that the collector does not count
+    try:
+        before = alive()
+        read_video(samples / "a.webm")
+        assert alive() - before <= 2
+    finally:
+        gc.enable()
 
 
 # --- what is no whole video ------------------------------------------------------------------------------------------
