@@ -1,0 +1,38 @@
+"""What the tests of the environments share: the registered ids, who solves them, and how to play an episode."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import envs  # noqa: F401  (registers the environments)
+from demos.expert import reach_expert
+
+IDS = sorted(id for id in gymnasium.registry if id.startswith("daml/"))
+EXPERTS: dict[str, Callable[[dict[str, Any]], np.ndarray]] = {"daml/Reach-v0": reach_expert}
+"""Every registered id needs one here."""
+SMALL = 16
+"""Side of the images where they only have to be there [px]."""
+
+
+def make(env_id: str, **arguments: Any) -> gymnasium.Env:
+    """The bare environment: no wrapper that would check, count or refuse in its place."""
+    return gymnasium.make(env_id, disable_env_checker=True, **arguments).unwrapped
+
+
+def random_policy(env: gymnasium.Env, seed: int) -> Callable[[dict[str, Any]], np.ndarray]:
+    """Draws every action from the action space."""
+    env.action_space.seed(seed)
+    return lambda info: env.action_space.sample()
+
+
+def play(env: gymnasium.Env, seed: int, actor: Callable[[dict[str, Any]], np.ndarray]) -> list[tuple]:
+    """One episode: (observation, info, reward) after the reset (reward 0) and after each step."""
+    observation, info = env.reset(seed=seed)
+    steps, done = [(observation, info, 0.0)], False
+    while not done:
+        observation, reward, terminated, truncated, info = env.step(actor(info))
+        steps.append((observation, info, reward))
+        done = terminated or truncated
+    return steps
