@@ -2,9 +2,9 @@
 
 A spatial part looks at the features of each frame beside those of the first and the last frame, and proposes where the
 goal is (a distribution over cells) and, for each cell, when it can be seen there and not the hand (a distribution over
-frames). Its loss is the cross-entropy between that proposal and the policy's attention. A temporal part runs 1-D convolutions over the rest of the policy's activations
-along the video; its loss is the squared norm of their output (Yu et al. 2018, arXiv 1802.01557, "Learned Temporal
-Adaptation Objectives"). No actions, no labels.
+frames). Its loss is the cross-entropy between that proposal and the policy's attention. A temporal part runs 1-D
+convolutions over the rest of the policy's activations along the video; its loss is the squared norm of their output (Yu
+et al. 2018, arXiv 1802.01557, "Learned Temporal Adaptation Objectives"). No actions, no labels.
 """
 
 from typing import NamedTuple

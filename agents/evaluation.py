@@ -1,6 +1,6 @@
 """One-shot evaluation: watch one video of each task, then act in scenes never seen, and count.
 
-Tasks come as whole object sets, like in meta-training: the objects of a set are each the goal of one task, and its tasks
+Tasks come as whole object sets, like in meta-training: each object of a set is the goal of one task, and its tasks
 share their scenes. A policy that does not use the video therefore goes to the right object in exactly one of
 `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
 """
@@ -66,8 +66,8 @@ own expert doing it, where the human would have. (No video at all is a policy wi
 class Report:
     """The outcome of an evaluation.
 
-    successes, nearest: bool [tasks, trials], whether the trial succeeded and whether the object nearest to the fingertip
-    at its end was the right one.  seconds: it took.
+    successes, nearest: bool [tasks, trials], whether the trial succeeded, and whether the object nearest to the
+    fingertip at its end was the right one.  seconds: it took.
     """
 
     successes: np.ndarray

@@ -1,7 +1,7 @@
 """The `fast` preset as a meta-learner: shared trunk, adapted head, spatial and temporal learned loss.
 
-    phi = theta - rates * d/dtheta L_psi(theta, human video)          one step, no action labels
-    outer loss: behaviour cloning and final pose, on the robot's demonstration
+phi = theta - rates * d/dtheta L_psi(theta, human video)          one step, no action labels
+outer loss: behaviour cloning and final pose, on the robot's demonstration
 """
 
 from functools import partial

@@ -7,14 +7,22 @@ from torch import Tensor
 from daml import Params
 
 
-def init_linear(params: Params, name: str, n_in: int, n_out: int, generator: torch.Generator, gain: float = 1.0) -> None:
+def init_linear(
+    params: Params, name: str, n_in: int, n_out: int, generator: torch.Generator, gain: float = 1.0
+) -> None:
     """Adds `name.w` [n_out, n_in] (He et al. 2015, arXiv 1502.01852) and `name.b` [n_out] to `params`."""
     params[f"{name}.w"] = torch.randn(n_out, n_in, generator=generator) * gain * (2 / n_in) ** 0.5
     params[f"{name}.b"] = torch.zeros(n_out)
 
 
 def init_conv(
-    params: Params, name: str, n_in: int, n_out: int, kernel: tuple[int, ...], generator: torch.Generator, gain: float = 1.0
+    params: Params,
+    name: str,
+    n_in: int,
+    n_out: int,
+    kernel: tuple[int, ...],
+    generator: torch.Generator,
+    gain: float = 1.0,
 ) -> None:
     """Adds `name.w` [n_out, n_in, *kernel] and `name.b` [n_out] to `params`."""
     fan_in = n_in * int(torch.tensor(kernel).prod())

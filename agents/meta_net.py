@@ -3,7 +3,8 @@
     image -> trunk -> unit features f[c] at every cell c      (shared by all tasks, not adapted)
     attention[c] = softmax(temperature * query . f[c])        (adapted: the query is *what* to go to)
     keypoint = expected position under the attention          (spatial soft-argmax, Levine et al. 2016)
-    pose = where the fingertips should end                    (predicted from the keypoint; Yu et al. 2018, section V-B)
+    appearance = expected feature under the attention         (tells how tall what is attended to is)
+    pose = where the fingertips should end                    (predicted from both; Yu et al. 2018)
     action = mlp(keypoint, pose, robot state, bias transform)
 
 With unit features, the gradient of a log-attention with respect to the query is "the feature at that place minus the
@@ -66,7 +67,7 @@ def init_trunk(generator: torch.Generator) -> Params:
 def init_head(generator: torch.Generator) -> Params:
     params: Params = {"query": 0.01 * torch.randn(CHANNELS, generator=generator)}
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
-    init_linear(params, "pose1", 2 + BIAS_TRANSFORM, 64, generator)
+    init_linear(params, "pose1", 2 + CHANNELS + BIAS_TRANSFORM, 64, generator)
     init_linear(params, "pose2", 64, 3, generator, gain=0.1)
     init_linear(params, "fc1", 2 + 3 + STATE + BIAS_TRANSFORM, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
@@ -107,8 +108,9 @@ def act(head: Params, view: View) -> Activations:
     logits = TEMPERATURE * torch.einsum("k,nkc->nc", head["query"], cells)
     log_attention = F.log_softmax(logits, dim=-1)
     keypoint = log_attention.exp() @ grid(height, width, like=cells)  # [n, 2]
+    appearance = torch.einsum("nc,nkc->nk", log_attention.exp(), cells)  # [n, channels]
     constant = head["bias_transform"].expand(len(cells), -1)
-    pose = linear(head, "pose2", F.relu(linear(head, "pose1", torch.cat([keypoint, constant], -1))))
+    pose = linear(head, "pose2", F.relu(linear(head, "pose1", torch.cat([keypoint, appearance, constant], -1))))
     x = torch.cat([keypoint, pose, view.state, constant], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))

@@ -1,7 +1,6 @@
 """Policies on disk: a folder with parameters (safetensors), configuration (JSON) and a card (Markdown)."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,11 +70,15 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
     try:
         config = PolicyConfig(**json.loads((folder / "config.json").read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise AgentError(f"policy: got {where} ({error}), allowed a folder that `daml train` wrote or {bundled()}") from error
+        raise AgentError(
+            f"policy: got {where} ({error}), allowed a folder that `daml train` wrote or {bundled()}"
+        ) from error
     expected = find_preset(config.preset).imitator(1).learner.init(torch.Generator())
     tensors, _ = load(folder / "policy.safetensors")
     if _shapes(tensors) != _shapes(expected):
-        raise AgentError(f"policy {folder}: got parameters of another version of the preset {config.preset!r}, allowed this one's")
+        raise AgentError(
+            f"policy {folder}: got parameters of another version of the preset {config.preset!r}, allowed this one's"
+        )
     meta = {group: {name: tensors[group][name].to(device) for name in params} for group, params in expected.items()}
     return StoredPolicy(meta, config)
 
@@ -99,7 +102,10 @@ def card(config: PolicyConfig) -> str:
         "",
     ]
     if config.results:
-        lines += ["| video | success | 95 % interval | nearest is right | tasks x trials | seed |", "|---|---|---|---|---|---|"]
+        lines += [
+            "| video | success | 95 % interval | nearest is right | tasks x trials | seed |",
+            "|---|---|---|---|---|---|",
+        ]
         lines += [
             f"| {video} | {r['success']:.3f} | {r['ci_low']:.3f} to {r['ci_high']:.3f} | {r['nearest']:.3f} "
             f"| {r['tasks']} x {r['trials']} | {r['seed']} |"
@@ -112,7 +118,7 @@ def write_text(path: Path, text: str) -> None:
     """Writes a file beside its place and renames it: it is there whole or not at all."""
     partial = path.with_name(f".{path.name}.tmp")
     partial.write_text(text)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _shapes(meta: dict[str, Any]) -> dict[str, dict[str, tuple[int, ...]]]:

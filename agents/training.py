@@ -112,5 +112,3 @@ def resume(state: TrainState, checkpoint: Path) -> None:
     """Loads a checkpoint into a fresh state, if there is one."""
     if checkpoint.exists():
         load_state(checkpoint, state)
-
-

@@ -172,8 +172,8 @@ def apply_gradients(state: TrainState, gradients: list[Tensor]) -> None:
     """One step of the optimiser on these gradients, which come in the order of `meta`."""
     learned = [tensor for _, tensor in named_tensors(state.meta) if tensor.requires_grad]
     for tensor, gradient in zip(learned, gradients, strict=True):
-        # In the tensor's own memory layout: the fused optimisers walk both in memory order, and a convolution's gradient
-        # may come with its channels last.
+        # In the tensor's own memory layout: fused optimisers walk both in memory order, and the gradient of a
+        # convolution may come with its channels last.
         tensor.grad = torch.empty_like(tensor).copy_(gradient)
     state.optimizer.step()
     state.optimizer.zero_grad()

@@ -16,7 +16,6 @@ from demos.record import expert, record
 from demos.storage import Dataset, DatasetInfo, create
 from demos.tasks import N_OBJECTS, sample_task_set
 from envs.appearance import project
-from envs.reaching import TOUCH_HEIGHT
 
 STEPS = 24
 """Length of a robot demonstration [control periods]: the way and a little of the hold."""
@@ -83,7 +82,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         rows["robot_frames"].append(episode.images)
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)
-        rows["goal_points"].append(robot.tops[goal] + [0, 0, TOUCH_HEIGHT])
+        rows["goal_points"].append(robot.tops[goal])
     env.close()
     return {name: np.stack(values) for name, values in rows.items()}
 

@@ -7,12 +7,12 @@ from daml import Example, Task
 from demos.errors import DemoError
 from demos.storage import Dataset
 
-QUERY_FRAMES = 4
+QUERY_FRAMES = 5
 """Frames of the robot's demonstration in a meta-step: the first one, where only the video tells, and later ones."""
 
 
 class SetTasks:
-    """Draws meta-batches of whole object sets: all goals of a set, the same two scenes, told apart by the video only."""
+    """Draws meta-batches of whole object sets: all goals of a set in the same two scenes, told apart by the video."""
 
     def __init__(self, dataset: Dataset, video_frames: int, device: torch.device | str = "cpu") -> None:
         """
@@ -46,8 +46,7 @@ class SetTasks:
         sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
         goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
         video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
-        # Early frames are drawn more often: late ones give the goal away by where the arm is.
-        later = (1 + (info.steps - 1) * rng.random((n_tasks, QUERY_FRAMES - 1)) ** 1.5).astype(int)
+        later = rng.integers(1, info.steps, (n_tasks, QUERY_FRAMES - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         support = self._tensor(self._data["human_frames"][at, goal, video])

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.reaching import CONTROL_PERIOD, MAX_SPEED, TOUCH_HEIGHT
+from envs.reaching import CONTROL_PERIOD, MAX_SPEED
 
 _GAIN = 0.5 / CONTROL_PERIOD  # [1/s]: half of the remaining way in each step
 _GLIDE = 0.6  # the fingertip descends along a cone of this slope, so that it passes over other objects
@@ -17,7 +17,7 @@ def reach_expert(info: dict[str, Any]) -> np.ndarray:
     Args:
         info: of `ReachEnv`, with "goal" and "fingertip" [3] [m].
     """
-    way = info["goal"] + [0, 0, TOUCH_HEIGHT] - info["fingertip"]
+    way = info["goal"] - info["fingertip"]
     way[2] += min(_GLIDE * np.hypot(*way[:2]), _CLEARANCE)
     velocity = _GAIN * way / MAX_SPEED
     return (velocity / max(1.0, np.abs(velocity).max())).astype(np.float32)

@@ -42,7 +42,9 @@ def record(
         The episode, with one observation before each action.
     """
     observation, info = env.reset(options={"scene": scene})
-    images, states, actions = [], [], []
+    images: list[np.ndarray] = []
+    states: list[np.ndarray] = []
+    actions: list[np.ndarray] = []
     done = False
     while not done and len(actions) != n_steps:
         action = actor(observation, info)

@@ -1,19 +1,18 @@
 """A dataset of demonstrations on disk: memory-mapped arrays, written set by set, safe against being stopped.
 
-    dataset.json        what it is: environment, split, seed, sizes, format version
-    human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
-    goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]
-    robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
-    robot_states.npy    float32 [sets, goals, steps, 10]  as `ReachEnv` observes them
-    robot_actions.npy   float32 [sets, goals, steps, 3]
-    goal_points.npy     float32 [sets, goals, 3]  the touched point [m]
-    done/               an empty file for each set that is complete
+dataset.json        what it is: environment, split, seed, sizes, format version
+human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
+goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]
+robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
+robot_states.npy    float32 [sets, goals, steps, 10]  as `ReachEnv` observes them
+robot_actions.npy   float32 [sets, goals, steps, 3]
+goal_points.npy     float32 [sets, goals, 3]  the touched point [m]
+done/               an empty file for each set that is complete
 """
 
 import json
 import math
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -61,22 +60,22 @@ class Dataset:
 
     def __init__(self, folder: Path, info: DatasetInfo, mode: Literal["r", "r+"] | None) -> None:
         self.folder, self.info = folder, info
-        self._arrays = {name: np.load(_array(folder, name), mmap_mode=mode) for name in info.arrays()}
+        self._arrays = {name: _load(_array(folder, name), mode, *what) for name, what in info.arrays().items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._arrays[name]
 
     def missing(self) -> list[int]:
         """Indices of the sets that are not complete yet."""
-        done = {int(p.name) for p in (self.folder / "done").iterdir()}
-        return [i for i in range(self.info.n_sets) if i not in done]
+        done = {path.name for path in (self.folder / "done").glob("*")}
+        return [i for i in range(self.info.n_sets) if str(i) not in done]
 
     def write_set(self, index: int, arrays: dict[str, np.ndarray]) -> None:
         """Writes one set and then, once it is on disk, marks it complete."""
         for name, values in arrays.items():
             target = self._arrays[name]
             target[index] = values
-            target.flush()  # type: ignore[attr-defined]
+            target.flush()
         (self.folder / "done" / str(index)).touch()
 
 
@@ -91,7 +90,7 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
         if found != info:
             raise DemoError(f"dataset {folder}: got {found}, allowed {info}; choose another folder or delete it")
         return Dataset(folder, info, "r+")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not (folder.is_dir() and {path.name for path in folder.iterdir()} <= _names(info)):
         raise DemoError(f"dataset folder {folder}: got a folder with other files, allowed a new or empty one")
     (folder / "done").mkdir(parents=True, exist_ok=True)
     for name, (dtype, shape) in info.arrays().items():
@@ -99,7 +98,7 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
     # Written last: a folder with a dataset.json has all its arrays.
     partial = folder / "dataset.json.tmp"
     partial.write_text(json.dumps(asdict(info), indent=2) + "\n")
-    os.replace(partial, folder / "dataset.json")
+    partial.replace(folder / "dataset.json")
     return Dataset(folder, info, "r+")
 
 
@@ -128,12 +127,35 @@ def _array(folder: Path, name: str) -> Path:
     return folder / f"{name}.npy"
 
 
+def _names(info: DatasetInfo) -> set[str]:
+    """What is in a folder whose creation was stopped before its dataset.json."""
+    return {"done", "dataset.json.tmp", *(f"{name}.npy" for name in info.arrays())}
+
+
+def _load(path: Path, mode: Literal["r", "r+"] | None, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode=mode)
+    except (OSError, ValueError, EOFError) as error:
+        raise DemoError(f"{path}: got no readable array ({error}), allowed {shape}; collect it again") from error
+    if array.dtype != dtype or array.shape != shape:
+        raise DemoError(f"{path}: got {array.dtype} {array.shape}, allowed {np.dtype(dtype)} {shape}; collect it again")
+    return array
+
+
 def _read_info(folder: Path) -> DatasetInfo:
     path = folder / "dataset.json"
     try:
         info = DatasetInfo(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise DemoError(f"dataset {folder}: got no readable dataset.json ({error}), allowed a `daml collect` folder") from error
+        raise DemoError(
+            f"dataset {folder}: got no readable dataset.json ({error}), allowed a `daml collect` folder"
+        ) from error
+    for field in fields(info):
+        value = getattr(info, field.name)
+        if type(value) is not field.type:
+            raise DemoError(
+                f"dataset {folder}: got {field.name} {value!r} in dataset.json, allowed {field.type.__name__}"
+            )
     if info.format != FORMAT:
         raise DemoError(f"dataset {folder}: got format {info.format}, allowed {FORMAT}; collect it again")
     return info

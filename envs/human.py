@@ -102,7 +102,7 @@ def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fing
     forward /= np.linalg.norm(forward)
     wrist = fingertip - hand * forward
     reach = wrist - shoulder
-    distance = np.linalg.norm(reach)
+    distance = float(np.linalg.norm(reach))
     along = reach / distance
     longest = 0.98 * (upper + fore)
     if distance > longest:
@@ -112,7 +112,7 @@ def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fing
     offset = (distance**2 + upper**2 - fore**2) / (2 * distance)
     droop = _cross(along, _cross([0.0, 0.4 * np.sign(look.shoulder[1] + 1e-9), -1.0], along))
     droop /= np.linalg.norm(droop)
-    elbow = shoulder + offset * along + np.sqrt(max(upper**2 - offset**2, 0.0)) * droop
+    elbow = shoulder + offset * along + max(upper**2 - offset**2, 0.0) ** 0.5 * droop
     _place(model, data, "upper_arm", shoulder, elbow - shoulder)
     _place(model, data, "forearm", elbow, wrist - elbow)
     _place(model, data, "hand", fingertip, forward)

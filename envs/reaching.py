@@ -3,7 +3,7 @@
 The observation does not say which object is the goal: that is what the human's video is for.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -28,8 +28,6 @@ TIME_LIMIT = 3.0
 """Time of one episode [s]."""
 MAX_SPEED = 0.4
 """Fingertip speed along an axis at action 1 [m/s]."""
-TOUCH_HEIGHT = 0.01
-"""The expert holds the fingertip this far above the top of the goal [m]."""
 
 WORKSPACE = (np.array([0.25, -0.35, 0.02]), np.array([0.75, 0.35, 0.45]))
 """Lowest and highest commanded fingertip position [m]."""
@@ -60,7 +58,10 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     info: "goal" [3], "objects" [n, 3] (tops), "fingertip" [3] [m], "distance" [m], "nearest", "is_success".
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": round(1 / CONTROL_PERIOD)}
+    metadata: dict[str, Any] = {  # noqa: RUF012  (Gymnasium declares it so)
+        "render_modes": ["rgb_array"],
+        "render_fps": round(1 / CONTROL_PERIOD),
+    }
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._split, self._size, self._n_objects, self._dials = split, (height, width), n_objects, dials or Dials()
         low, high = WORKSPACE
         margin = 0.15  # [m], servo lag and contacts carry the fingertip a little past the commanded position
-        self.observation_space = spaces.Dict(
+        self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
             {
                 "image": spaces.Box(0, 255, (height, width, 3), np.uint8),
                 "state": spaces.Box(
@@ -159,7 +160,7 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         truncated = self._steps >= round(TIME_LIMIT / CONTROL_PERIOD)
         return self._observation(), -info["distance"], False, truncated, info
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:
         """What the observation shows, at `render_size`, when render_mode is "rgb_array"."""
         if self.render_mode is None or self._camera is None:
             return None
@@ -176,7 +177,8 @@ class ReachEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     def _observation(self) -> dict[str, np.ndarray]:
         assert self._camera is not None
         state = np.concatenate([self._data.site(FINGERTIP).xpos, self._data.qpos[:N_JOINTS]])
-        space = self.observation_space["state"]  # type: ignore[index]
+        space = self.observation_space["state"]
+        assert isinstance(space, spaces.Box)
         return {"image": self._camera.draw(self._data), "state": np.clip(state, space.low, space.high, dtype="f4")}
 
     def _info(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Source of link lengths and joint limits: Franka Emika, "Franka Control Interface
 specifications (Denavit-Hartenberg parameters in Craig's convention; joint position limits; hand TCP at 0.1034 m).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mink
@@ -106,7 +107,7 @@ def _add_hand(link7: mujoco.MjsBody) -> None:
     hand.add_site(name=FINGERTIP, pos=[0, 0, TCP], size=[0.005] * 3, group=4)
 
 
-def _capsule(body: mujoco.MjsBody, fromto: tuple, radius: float, rgba: tuple, mass: float = 1.0) -> None:
+def _capsule(body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba: tuple, mass: float = 1.0) -> None:
     body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_CAPSULE,
         fromto=fromto,

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class Adapt:
     """Adapt to one video of a human, and film the policy that comes out.
 
-    Writes what the policy saw of the video (seen.png), the video beside the rollout (rollout.mp4) and result.json. Beside
-    a clip of `daml collect` lies a JSON file that says which objects are in it: the robot then acts among the same ones,
-    and success is reported. With a video of your own it acts in the scene that --seed draws.
+    Writes what the policy saw of the video (seen.png), the video beside the rollout (rollout.mp4) and result.json.
+    Beside a clip of `daml collect` lies a JSON file that says which objects are in it: the robot then acts among the
+    same ones, and success is reported. With a video of your own it acts in the scene that --seed draws.
     """
 
     video: Path

@@ -21,7 +21,7 @@ Command = (
 def main() -> None:
     """Runs a command. Bad input ends in one line on stderr and exit status 2."""
     command = tyro.cli(
-        Command,  # type: ignore[arg-type]
+        Command,
         prog="daml",
         description="One-shot imitation from human video: a robot watches one video of a human, and does it too.",
         config=(tyro.conf.OmitArgPrefixes,),

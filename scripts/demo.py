@@ -10,7 +10,7 @@ from scripts.common import console, cores, env_id, progress_bar
 class Demo:
     """Watch the policy in the box imitate: a film of one object set, and success on held-out objects.
 
-    The film shows the three tasks of a set: left the human's video, right the robot, which has never seen these objects.
+    The film shows the tasks of one set: left the human's video, right the robot, which has never seen these objects.
     """
 
     env: str = "reach"

@@ -22,8 +22,8 @@ VALIDATION_TASKS = 30
 class Train:
     """Meta-train a policy from nothing: collects demonstrations, trains, and evaluates on meta-test objects.
 
-    Writes into --out: data/ (demonstrations), log.jsonl and tensorboard/, curve.png, checkpoint.safetensors, and policy/
-    (parameters, config, card), which `daml evaluate --policy` and `daml adapt --policy` take.
+    Writes into --out: data/ (demonstrations), log.jsonl and tensorboard/, curve.png, checkpoint.safetensors, and
+    policy/ (parameters, config, card), which `daml evaluate --policy` and `daml adapt --policy` take.
     """
 
     env: str = "reach"
@@ -82,7 +82,9 @@ class Train:
             if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
                 raise AgentError(f"run {self.out}: got a run with {different}, allowed the same; choose another --out")
             if not self.resume:
-                raise AgentError(f"run {self.out}: got a run that is there, allowed only with --resume; or another --out")
+                raise AgentError(
+                    f"run {self.out}: got a run that is there, allowed only with --resume; or another --out"
+                )
         self.out.mkdir(parents=True, exist_ok=True)
         write_text(path, dumps(mine, indent=2) + "\n")
 

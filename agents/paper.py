@@ -1,0 +1,163 @@
+"""The `paper` preset: the published network and loss, literally; all parameters adapt, convolutions included.
+
+    image -> 5 convolutions with layer norm, strides 2 2 2 1 1 -> spatial soft-argmax -> keypoints
+    pose = linear(keypoints)                            the gripper's final pose
+    keypoints, pose, robot state, bias transform -> 3 fully connected -> mixture density over actions
+    L_psi = |conv1d(conv1d(conv1d(hidden activations along the video)))|^2, scaled, one step, clipped
+
+Source: Yu et al. 2018, arXiv 1802.01557: temporal adaptation loss, strides, predicted pose, mixture density, bias
+transform. Where the paper leaves a number open, it is that of the authors' published simulation code for MIL: 5 x 5
+kernels, 16 channels, kernels of 10 and 32 channels in time, step 0.01, clip 10, loss scale 50^2, a first fully
+connected layer of its own for the video, whose robot state is zeroed.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.imitation import Imitator, encode
+from agents.layers import conv1d, conv2d, grid, init_conv, init_linear, linear
+from agents.meta_net import ACTION, BIAS_TRANSFORM, STATE, View, scaled_point, scaled_state
+from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
+
+STRIDES = (2, 2, 2, 1, 1)
+CHANNELS = 16
+KERNEL = 5
+HIDDEN = 200
+MIXTURES = 20
+POSE = 3
+TIME_KERNEL = 10
+TIME_CHANNELS = 32
+LOSS_SCALE = 50.0**2
+RATE = 0.01
+CLIP = 10.0
+POSE_WEIGHT = 0.1
+FEATURES = 2 * CHANNELS + POSE + STATE + BIAS_TRANSFORM
+
+
+class Mixture(NamedTuple):
+    """A mixture of diagonal Gaussians over actions: log_weight [n, k], mean and log_std [n, k, ACTION]."""
+
+    log_weight: Tensor
+    mean: Tensor
+    log_std: Tensor
+
+
+def init(generator: torch.Generator) -> MetaParams:
+    """Meta-parameters: theta (the whole policy) and psi (the learned loss). The inner rate is not learned."""
+    return {"theta": init_policy(generator), "psi": init_loss(generator)}
+
+
+def init_policy(generator: torch.Generator) -> Params:
+    params: Params = {}
+    for i in range(len(STRIDES)):
+        init_conv(params, f"conv{i}", 3 if i == 0 else CHANNELS, CHANNELS, (KERNEL, KERNEL), generator)
+        params[f"norm{i}.w"], params[f"norm{i}.b"] = torch.ones(CHANNELS, 1, 1), torch.zeros(CHANNELS, 1, 1)
+    params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
+    init_linear(params, "pose", 2 * CHANNELS, POSE, generator, gain=0.1)
+    for first in ("act1", "watch1"):
+        init_linear(params, first, FEATURES, HIDDEN, generator)
+    init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
+    init_linear(params, "fc3", HIDDEN, MIXTURES * (1 + 2 * ACTION), generator, gain=0.1)
+    return params
+
+
+def init_loss(generator: torch.Generator) -> Params:
+    params: Params = {}
+    # Odd kernels keep the length: one tap more than the published ten.
+    init_conv(params, "time1", HIDDEN, TIME_CHANNELS, (TIME_KERNEL + 1,), generator)
+    init_conv(params, "time2", TIME_CHANNELS, TIME_CHANNELS, (TIME_KERNEL + 1,), generator)
+    init_conv(params, "time3", TIME_CHANNELS, TIME_CHANNELS, (1,), generator, gain=0.1)
+    return params
+
+
+def perceive(meta: MetaParams, images: Tensor, state: Tensor) -> View:
+    """uint8 [n, H, W, 3] and [n, 10] -> images in [-1, 1] [n, 3, H, W] and the scaled state: nothing is shared."""
+    return View((images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(), scaled_state(state))
+
+
+def keypoints(theta: Params, images: Tensor) -> Tensor:
+    """[n, 3, H, W] -> [n, 2 * CHANNELS]: the expected position in each feature map (Levine et al. 2016)."""
+    x = images
+    for i, stride in enumerate(STRIDES):
+        x = conv2d(theta, f"conv{i}", x, stride)
+        x = F.layer_norm(x, x.shape[1:]) * theta[f"norm{i}.w"] + theta[f"norm{i}.b"]
+        x = F.relu(x)
+    attention = x.flatten(-2).softmax(-1)  # [n, channels, cells]
+    height, width = x.shape[-2:]
+    return (attention @ grid(height, width, like=x)).flatten(-2)
+
+
+def hidden(theta: Params, view: View, first: str) -> tuple[Tensor, Tensor]:
+    """The policy up to its last hidden layer, through the first layer for acting ("act1") or watching ("watch1").
+
+    Returns:
+        Hidden activations [n, HIDDEN] and the predicted final pose [n, POSE].
+    """
+    points = keypoints(theta, view.features)
+    pose = linear(theta, "pose", points)
+    constant = theta["bias_transform"].expand(len(points), -1)
+    x = F.relu(linear(theta, first, torch.cat([points, pose, view.state, constant], -1)))
+    return F.relu(linear(theta, "fc2", x)), pose
+
+
+def watch(theta: Params, video: View) -> Tensor:
+    """What the learned loss looks at: hidden activations [frames, HIDDEN]."""
+    return hidden(theta, video, "watch1")[0]
+
+
+def temporal_loss(psi: Params, activations: Tensor) -> Tensor:
+    """Activations along the video [frames, HIDDEN] -> scalar."""
+    x = F.relu(conv1d(psi, "time1", activations.T[None]))
+    x = F.relu(conv1d(psi, "time2", x))
+    return LOSS_SCALE * conv1d(psi, "time3", x).square().mean()
+
+
+def adapt_all(inner_steps: int, meta: MetaParams, video: View) -> Params:
+    """Steps of the learned loss on the frames of a video, on every parameter of the policy."""
+    inner = learned(watch, temporal_loss, meta["psi"])
+    return adapt(meta["theta"], video, loss=inner, rule=gradient_descent(RATE, clip=CLIP), n_steps=inner_steps)
+
+
+def predict(theta: Params, inputs: View) -> dict[str, Tensor]:
+    """The most likely component's mean as the action, the mixture for the outer loss, and the final pose."""
+    x, pose = hidden(theta, inputs, "act1")
+    logits, mean, log_std = linear(theta, "fc3", x).split([MIXTURES, MIXTURES * ACTION, MIXTURES * ACTION], -1)
+    mean, log_std = mean.unflatten(-1, (MIXTURES, ACTION)), log_std.unflatten(-1, (MIXTURES, ACTION)).clamp(-4, 2)
+    best = F.one_hot(logits.argmax(-1), MIXTURES).to(mean)
+    action = torch.einsum("nk,nka->na", best, mean)
+    return {"action": action, "pose": pose, "log_weight": F.log_softmax(logits, -1), "mean": mean, "log_std": log_std}
+
+
+def outer_loss(hint: float) -> OuterLoss:
+    """Negative log-likelihood of the demonstrated actions, and the squared error of the final pose; no hint."""
+
+    def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        mixture = Mixture(outputs["log_weight"], outputs["mean"], outputs["log_std"])
+        cloning = -log_likelihood(mixture, targets["action"]).mean()
+        pose = (outputs["pose"] - scaled_point(targets["pose"])).square().sum(-1).mean()
+        return {"loss": cloning + POSE_WEIGHT * pose, "cloning": cloning, "pose": pose}
+
+    return loss
+
+
+def log_likelihood(mixture: Mixture, action: Tensor) -> Tensor:
+    """Log density of actions [n, ACTION] under a mixture: [n]."""
+    z = (action[:, None] - mixture.mean) * (-mixture.log_std).exp()
+    log_2pi = torch.log(torch.tensor(2 * torch.pi, dtype=z.dtype, device=z.device))
+    component = -(0.5 * z.square() + mixture.log_std + 0.5 * log_2pi).sum(-1)
+    return (mixture.log_weight + component).logsumexp(-1)
+
+
+def paper(inner_steps: int = 1) -> Imitator:
+    """The preset; with zero inner steps it is the policy without adaptation."""
+    return Imitator(
+        learner=MetaLearner(init, partial(adapt_all, inner_steps), predict, partial(encode, perceive)),
+        perceive=perceive,
+        outer_loss=outer_loss,
+        frames=20,
+        size=100,
+    )

@@ -1,0 +1,182 @@
+"""The policies as meta-learners: the mathematics that must hold whatever they have learned."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents import fast, meta_net, paper
+from agents.presets import PRESETS
+from daml import Example, MetaParams, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
+
+N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 32
+
+
+def some_tasks(seed: int = 0) -> Task:
+    """Random images and targets in the shapes that a dataset gives."""
+    rng = np.random.default_rng(seed)
+
+    def images(frames: int) -> torch.Tensor:
+        return torch.from_numpy(rng.integers(0, 256, (N_TASKS, frames, SIZE, SIZE, 3), dtype=np.uint8))
+
+    def numbers(*shape: int) -> torch.Tensor:
+        return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
+
+    inputs = {"image": images(QUERY), "state": numbers(QUERY, meta_net.STATE)}
+    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 3), "shown_at": numbers(2)}
+    return Task(images(VIDEO), Example(inputs, targets))
+
+
+def some_meta(preset: str, seed: int = 0) -> MetaParams:
+    meta = PRESETS[preset].imitator(1).learner.init(torch.Generator().manual_seed(seed))
+    for params in meta.values():
+        for tensor in params.values():
+            tensor.requires_grad_()
+    return meta
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
+    imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+    options = {"learner": imitator.learner, "outer_loss": imitator.outer_loss(1.0)}
+    mapped, _ = meta_grad(meta, some_tasks(), map_tasks=vmap_tasks, **options)
+    looped, _ = meta_grad(meta, some_tasks(), map_tasks=loop_tasks, **options)
+    for group, gradients in mapped.items():
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, looped[group][name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_learned_loss_gets_a_gradient_without_a_hint_and_without_labels(preset: str) -> None:
+    imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+    gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
+    assert all(gradient.abs().sum() > 0 for gradient in gradients["psi"].values())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
+    imitator, meta = PRESETS[preset].imitator(0), some_meta(preset)
+    tasks = some_tasks()
+    actions = []
+    for video in (tasks.support, tasks.support.flip(0)):
+        encoded = imitator.learner.encode(meta, tasks._replace(support=video))
+        one = Task(*torch.utils._pytree.tree_map(lambda leaf: leaf[0], encoded))
+        actions.append(imitator.learner.predict(imitator.learner.adapt(meta, one.support), one.query.inputs)["action"])
+    assert torch.equal(*actions)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_with_an_inner_step_the_video_matters(preset: str) -> None:
+    imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+    tasks = some_tasks()
+    encoded = imitator.learner.encode(meta, tasks)
+    first, other = (torch.utils._pytree.tree_map(lambda leaf, i=i: leaf[i], encoded) for i in (0, 1))
+    actions = [
+        imitator.learner.predict(imitator.learner.adapt(meta, task.support), first.query.inputs)["action"]
+        for task in (first, other)
+    ]
+    assert not torch.allclose(*actions, rtol=1e-6, atol=1e-8)
+
+
+def test_meta_gradients_of_the_paper_preset_equal_finite_differences() -> None:
+    imitator = PRESETS["paper"].imitator(1)
+    meta = {g: {n: t.detach().double() for n, t in params.items()} for g, params in some_meta("paper").items()}
+    encoded = imitator.learner.encode(meta, some_tasks())
+    task = torch.utils._pytree.tree_map(lambda leaf: leaf[0].double(), encoded)
+
+    def loss(moved: MetaParams) -> torch.Tensor:
+        adapted = imitator.learner.adapt(moved, task.support)
+        return imitator.outer_loss(0.0)(imitator.learner.predict(adapted, task.query.inputs), task.query.targets)["loss"]
+
+    for group, name in (("theta", "conv1.w"), ("theta", "watch1.w"), ("psi", "time1.w"), ("psi", "time3.w")):
+        assert_derivative(loss, meta, group, name)
+
+
+def test_meta_gradients_of_the_fast_preset_equal_finite_differences() -> None:
+    imitator = PRESETS["fast"].imitator(1)
+    meta = {g: {n: t.detach().double() for n, t in params.items()} for g, params in some_meta("fast").items()}
+    tasks = some_tasks()
+    view = meta_net.View(torch.randn(VIDEO, meta_net.CHANNELS, 8, 8).double(), torch.zeros(VIDEO, meta_net.STATE).double())
+    asked = meta_net.View(
+        torch.randn(QUERY, meta_net.CHANNELS, 8, 8).double(), torch.randn(QUERY, meta_net.STATE).double()
+    )
+    targets = {name: value[0].double() for name, value in tasks.query.targets.items()}
+
+    def loss(moved: MetaParams) -> torch.Tensor:
+        adapted = imitator.learner.adapt(moved, view)
+        return imitator.outer_loss(1.0)(imitator.learner.predict(adapted, asked), targets)["loss"]
+
+    for group, name in (("theta", "query"), ("theta", "fc1.w"), ("psi", "space1.w"), ("psi", "time1.w"), ("rates", "query")):
+        assert_derivative(loss, meta, group, name)
+
+
+def assert_derivative(loss, meta: MetaParams, group: str, name: str, step: float = 1e-6) -> None:
+    """The derivative along a random direction, by autograd and by central differences."""
+    tensor = meta[group][name]
+    direction = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(3), dtype=tensor.dtype)
+
+    def along(distance: float | torch.Tensor) -> torch.Tensor:
+        return loss({**meta, group: {**meta[group], name: tensor + distance * direction}})
+
+    zero = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    (exact,) = torch.autograd.grad(along(zero), zero)
+    numeric = (along(step) - along(-step)) / (2 * step)
+    assert exact != 0
+    torch.testing.assert_close(exact, numeric.detach(), rtol=1e-4, atol=1e-7)
+
+
+def test_every_task_of_a_batch_contributes() -> None:
+    imitator, meta = PRESETS["fast"].imitator(1), some_meta("fast")
+    options = {"learner": imitator.learner, "outer_loss": imitator.outer_loss(0.0)}
+    reference = meta_grad(meta, some_tasks(), **options)[0]["psi"]["space1.w"]
+    for task in range(N_TASKS):
+        changed = some_tasks()
+        changed.support[task] = 255 - changed.support[task]
+        assert not torch.allclose(meta_grad(meta, changed, **options)[0]["psi"]["space1.w"], reference)
+
+
+def test_a_meta_step_with_the_fused_optimiser_equals_the_plain_one() -> None:
+    """Gradients of convolutions come with channels last; a fused optimiser walks them in memory order."""
+    stepped = []
+    for fused in (False, True):
+        imitator, meta = PRESETS["fast"].imitator(1), some_meta("fast")
+        tensors = [tensor for params in meta.values() for tensor in params.values()]
+        state = TrainState(meta, torch.optim.Adam(tensors, lr=1e-3, fused=fused))
+        meta_step(state, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(1.0))
+        stepped.append(state.meta["trunk"]["conv1.w"].detach())
+    torch.testing.assert_close(*stepped, rtol=1e-4, atol=1e-6)
+
+
+def test_the_query_moves_towards_the_feature_that_the_loss_points_at() -> None:
+    """Closed form: with a proposal at one cell, the step is rate * temperature * (feature there - mean feature)."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(1, meta_net.CHANNELS, 4, 4, generator=generator)
+    head = meta_net.init_head(generator)
+    head["query"] = torch.zeros(meta_net.CHANNELS)
+    view = meta_net.View(features, torch.zeros(1, meta_net.STATE))
+
+    def loss(query: torch.Tensor) -> torch.Tensor:
+        return -meta_net.act({**head, "query": query}, view).log_attention[0, 5]
+
+    step = -torch.func.grad(loss)(head["query"])
+    cells = features[0].flatten(1)
+    torch.testing.assert_close(step, meta_net.TEMPERATURE * (cells[:, 5] - cells.mean(1)))
+
+
+def test_mass_around_a_point_is_spread_over_the_nearest_cells() -> None:
+    log_map = torch.full((16,), 1 / 16).log()
+    assert fast.log_mass_around(torch.tensor([0.4, 0.6]), log_map).exp().item() == pytest.approx(1 / 16, rel=1e-4)
+    peaked = torch.full((16,), 1e-9)
+    peaked[2 * 4 + 1] = 1.0  # row 2, column 1
+    at_centre = torch.tensor([1.5 / 4, 2.5 / 4])
+    assert fast.log_mass_around(at_centre, peaked.log()).exp().item() == pytest.approx(1.0, rel=1e-3)
+    assert fast.log_mass_around(torch.tensor([0.9, 0.1]), peaked.log()).exp().item() < 1e-3
+
+
+def test_the_mixture_density_integrates_to_one() -> None:
+    mixture = paper.Mixture(
+        torch.log(torch.tensor([[0.3, 0.7]])), torch.tensor([[[0.0] * 3, [0.5] * 3]]), torch.full((1, 2, 3), -0.5)
+    )
+    axis = torch.linspace(-4, 4, 61)
+    points = torch.cartesian_prod(axis, axis, axis)
+    density = paper.log_likelihood(paper.Mixture(*(t.expand(len(points), *t.shape[1:]) for t in mixture)), points).exp()
+    assert density.sum().item() * (axis[1] - axis[0]).item() ** 3 == pytest.approx(1.0, abs=1e-3)
