@@ -1,12 +1,13 @@
 """The core of meta-learning: what adapts, on which loss, by which rule. It knows tasks, never robots or videos."""
 
-from daml.adapt import adapt
+from daml.adapt import adapt, trajectory
 from daml.checkpoint import load, load_state, save, save_state
 from daml.errors import CheckpointError, DamlError, MetaLearningError
 from daml.fit import fit
 from daml.logs import JsonlLog, TensorboardLog, read_log, tee
 from daml.losses import learned, supervised
-from daml.meta_step import TrainState, loop_tasks, meta_grad, meta_loss, meta_step, vmap_tasks
+from daml.lstm import init_lstm, lstm_rule
+from daml.meta_step import TrainState, compiled, loop_tasks, meta_grad, meta_loss, meta_step, vmap_tasks
 from daml.rules import first_order, gradient_descent
 from daml.types import (
     Example,
@@ -39,13 +40,16 @@ __all__ = [
     "TensorboardLog",
     "TrainState",
     "adapt",
+    "compiled",
     "first_order",
     "fit",
     "gradient_descent",
+    "init_lstm",
     "learned",
     "load",
     "load_state",
     "loop_tasks",
+    "lstm_rule",
     "meta_grad",
     "meta_loss",
     "meta_step",
@@ -54,5 +58,6 @@ __all__ = [
     "save_state",
     "supervised",
     "tee",
+    "trajectory",
     "vmap_tasks",
 ]

@@ -30,10 +30,16 @@ def adapt(params: Params, support: Any, *, loss: InnerLoss, rule: Rule, n_steps:
 
     Source: Finn et al. 2017, arXiv 1703.03400, section 2.2 and algorithm 1, line 6.
     """
+    return trajectory(params, support, loss=loss, rule=rule, n_steps=n_steps)[-1]
+
+
+def trajectory(params: Params, support: Any, *, loss: InnerLoss, rule: Rule, n_steps: int) -> list[Params]:
+    """What `adapt` passes through: the parameters after 0, 1, ... `n_steps` steps, n_steps + 1 of them."""
     if n_steps < 0:
         raise MetaLearningError("number of inner steps", n_steps, "0 or more")
-    state = rule.init(params)
+    state, passed = rule.init(params), [params]
     for _ in range(n_steps):
         gradients, value = torch.func.grad_and_value(loss)(params, support)
         params, state = rule.update(state, params, gradients, value)
-    return params
+        passed.append(params)
+    return passed

@@ -7,7 +7,7 @@ import numpy as np
 
 from daml.checkpoint import save_state
 from daml.logs import Log
-from daml.meta_step import TrainState, meta_step, vmap_tasks
+from daml.meta_step import Objective, TrainState, meta_loss, meta_step, vmap_tasks
 from daml.types import MapTasks, MetaLearner, OuterLoss, TaskDistribution
 
 Evaluate = Callable[[TrainState], dict[str, float]]
@@ -25,6 +25,7 @@ def fit(
     map_tasks: MapTasks = vmap_tasks,
     lr_at: Callable[[int], float] | None = None,
     max_norm: float | None = None,
+    objective: Objective = meta_loss,
     evaluate: Evaluate | None = None,
     evaluate_every: int = 0,
     log: Log | None = None,
@@ -47,6 +48,7 @@ def fit(
         map_tasks: how tasks are mapped.
         lr_at: step -> learning rate of all groups; None leaves the optimiser's.
         max_norm: bound on the norm of the meta-gradient; None leaves it alone.
+        objective: `meta_loss`, or `torch.compile(meta_loss)` where many steps pay for the minute it takes.
         evaluate: state -> metrics; it must depend on nothing but the state.
         evaluate_every: in steps, and after the last; zero is only after the last.
         log: (steps done, metrics) -> None, at every step.
@@ -72,6 +74,7 @@ def fit(
             outer_loss=outer_loss_at(state.step),
             map_tasks=map_tasks,
             max_norm=max_norm,
+            objective=objective,
         )
         metrics = {name: value.item() for name, value in tensors.items()}
         if evaluate is not None and due(evaluate_every):

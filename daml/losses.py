@@ -1,5 +1,8 @@
 """Losses of the inner loop: with labels, or learned and without."""
 
+# As strings: torch.compile cannot trace the annotations of inner functions.
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,8 @@
 """Update rules of the inner loop: how a gradient changes the parameters."""
 
+# As strings: torch.compile cannot trace the annotations of inner functions.
+from __future__ import annotations
+
 from typing import Any
 
 from torch import Tensor

@@ -80,3 +80,23 @@ def toy():
         meta=learner.init(torch.Generator().manual_seed(0)),
         tasks=ToyTasks().sample(3, np.random.default_rng(0)),
     )
+
+
+@pytest.fixture
+def central_differences():
+    """(loss, tensor, epsilon) -> the gradient of `loss()` in `tensor`, element by element.
+
+    By the five-point stencil, whose error is of fourth order.
+    """
+
+    def differences(loss, tensor, epsilon=1e-4):
+        slopes = torch.zeros_like(tensor, requires_grad=False)
+        flat = tensor.detach().view(-1)
+        for i, value in enumerate(flat.tolist()):
+            for offset, weight in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
+                flat[i] = value + offset * epsilon
+                slopes.view(-1)[i] += weight * loss().detach() / (12 * epsilon)
+            flat[i] = value
+        return slopes
+
+    return differences
