@@ -16,6 +16,8 @@ from demos.record import expert, record
 from demos.storage import Dataset, DatasetInfo, create
 from demos.tasks import N_OBJECTS, sample_task_set
 from envs.appearance import project
+from envs.objects import SPLITS
+from envs.render import MAX_SIZE
 
 STEPS = 24
 """Length of a robot demonstration [control periods]: the way and a little of the hold."""
@@ -47,13 +49,25 @@ def collect(
         raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
     if workers is not None and workers < 1:
         raise DemoError(f"workers: got {workers}, allowed 1 or more")
+    if env_id not in gymnasium.registry:
+        raise DemoError(
+            f"environment: got {env_id!r}, allowed {[i for i in gymnasium.registry if i.startswith('daml/')]}"
+        )
+    if split not in SPLITS:
+        raise DemoError(f"split: got {split!r}, allowed {list(SPLITS)}")
+    if seed < 0:
+        raise DemoError(f"seed: got {seed}, allowed 0 or more")
+    if size not in range(8, MAX_SIZE + 1):
+        raise DemoError(f"size: got {size}, allowed 8 to {MAX_SIZE} px")
     frames = round(VIDEO_TIME * VIDEO_FPS)
     info = DatasetInfo(env_id, split, seed, n_sets, N_OBJECTS, frames, STEPS, size)
     missing = create(folder, info).missing()
     done = n_sets - len(missing)
     yield done
+    if not missing:
+        return
     jobs = [(folder, info, i) for i in missing]
-    workers = min(workers or os.cpu_count() or 1, max(len(jobs), 1))
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
     # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
     with multiprocessing.get_context("spawn").Pool(workers, initializer=one_thread) as pool:
         for _ in pool.imap_unordered(_collect_one, jobs, chunksize=4):

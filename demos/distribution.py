@@ -41,8 +41,9 @@ class SetTasks:
             "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
         """
         info = self._data.info
-        if n_tasks < 1 or n_tasks % info.n_goals:
-            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {info.n_goals}")
+        most = info.n_sets * info.n_goals
+        if not 1 <= n_tasks <= most or n_tasks % info.n_goals:
+            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {info.n_goals} up to {most}")
         sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
         goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
         video = _spread(rng, n_tasks, self._video_frames, info.video_frames)

@@ -75,7 +75,8 @@ class Dataset:
         for name, values in arrays.items():
             target = self._arrays[name]
             target[index] = values
-            target.flush()
+            if isinstance(target, np.memmap):
+                target.flush()
         (self.folder / "done" / str(index)).touch()
 
 
@@ -153,9 +154,7 @@ def _read_info(folder: Path) -> DatasetInfo:
     for field in fields(info):
         value = getattr(info, field.name)
         if type(value) is not field.type:
-            raise DemoError(
-                f"dataset {folder}: got {field.name} {value!r} in dataset.json, allowed {field.type.__name__}"
-            )
+            raise DemoError(f"dataset {folder}: got {field.name} {value!r} in dataset.json, allowed {field.type}")
     if info.format != FORMAT:
         raise DemoError(f"dataset {folder}: got format {info.format}, allowed {FORMAT}; collect it again")
     return info
