@@ -67,11 +67,13 @@ class Report:
     """The outcome of an evaluation.
 
     successes, nearest: bool [tasks, trials], whether the trial succeeded, and whether the object nearest to the
-    fingertip at its end was the right one.  seconds: it took.
+    fingertip at its end was the right one.  distances: float [tasks, trials], to the goal at its end [m].  seconds: it
+    took.
     """
 
     successes: np.ndarray
     nearest: np.ndarray
+    distances: np.ndarray
     seconds: float
 
     @property
@@ -159,6 +161,7 @@ def evaluate(
     return Report(
         successes=np.array([[episode.success for episode in task] for task in episodes]),
         nearest=np.array([[episode.right_object for episode in task] for task in episodes]),
+        distances=np.array([[episode.distance for episode in task] for task in episodes]),
         seconds=time.monotonic() - started,
     )
 

@@ -43,12 +43,13 @@ class Adapt:
         from agents.policies import load_policy, write_text
         from demos.video import contact_sheet, read_video, resample, resize, side_by_side, write_image, write_video
 
+        environment = env_id(self.env)
         stored = load_policy(self.policy or self.env)
         imitator = stored.imitator()
         video = read_video(self.video, start=self.start, end=self.end)
         policy = adapt_to_video(imitator, stored.meta, video)
         scene, known = self._scene()
-        episode, done = film(env_id(self.env), scene, policy, self.size)
+        episode, done = film(environment, scene, policy, self.size)
         self.out.mkdir(parents=True, exist_ok=True)
         write_image(self.out / "seen.png", contact_sheet(watched_frames(imitator, video), columns=imitator.frames))
         shown = resize(resample(video, max(2, round(video.duration * FPS))).frames, self.size)

@@ -5,22 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import subcommand
 
+from scripts.bench_core import BenchCore, BenchTeaching
 from scripts.common import console, env_id, machine
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Measure the hot paths, each beside its floor, in one process on one core.
+class BenchRender:
+    """Drawing for collection, and whole demonstrations with physics and experts, in frames a second.
 
-    render: drawing for collection, and a whole set of demonstrations with physics and experts, in frames a second,
-    against a bare mujoco.Renderer loop on the same scene.
+    They take turns with a bare mujoco.Renderer loop on the same scene, in one process on one core.
     """
 
-    what: Positional[str] = "render"
-    """Which benchmark: render."""
     env: str = "reach"
     """Environment."""
     size: int = 64
@@ -34,8 +33,6 @@ class Bench:
         from agents.errors import AgentError
         from agents.policies import write_text
 
-        if self.what != "render":
-            raise AgentError(f"benchmark: got {self.what!r}, allowed 'render'")
         if self.rounds < 1:
             raise AgentError(f"rounds: got {self.rounds}, allowed 1 or more")
         result = bench_render(env_id(self.env), self.size, self.rounds)
@@ -45,6 +42,20 @@ class Bench:
         if self.json:
             self.json.parent.mkdir(parents=True, exist_ok=True)
             write_text(self.json, dumps({"machine": machine(), "size": self.size} | result, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure the hot paths, each beside its floor or its peers."""
+
+    what: (
+        Annotated[BenchRender, subcommand("render")]
+        | Annotated[BenchCore, subcommand("core")]
+        | Annotated[BenchTeaching, subcommand("teaching")]
+    )
+
+    def run(self) -> None:
+        self.what.run()
 
 
 def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:

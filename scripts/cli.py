@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
-from scripts import adapt, bench, collect, demo, evaluate, train
+from scripts import adapt, bench, collect, demo, evaluate, fewshot, sinusoid, train
 
 Command = (
     Annotated[demo.Demo, subcommand("demo")]
@@ -14,8 +14,13 @@ Command = (
     | Annotated[adapt.Adapt, subcommand("adapt")]
     | Annotated[train.Train, subcommand("train")]
     | Annotated[collect.Collect, subcommand("collect")]
+    | Annotated[sinusoid.Sinusoid, subcommand("sinusoid")]
+    | Annotated[fewshot.Fewshot, subcommand("fewshot")]
     | Annotated[bench.Bench, subcommand("bench")]
 )
+
+
+CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
 
 
 def main() -> None:
@@ -24,7 +29,7 @@ def main() -> None:
         Command,
         prog="daml",
         description="One-shot imitation from human video: a robot watches one video of a human, and does it too.",
-        config=(tyro.conf.OmitArgPrefixes,),
+        config=CONFIG,
     )
     try:
         command.run()

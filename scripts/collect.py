@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common import console, env_id, progress_bar
+from scripts.common import console, env_id
+from scripts.progress import progress_bar
 
 
 @dataclass(frozen=True)

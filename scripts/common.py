@@ -1,13 +1,10 @@
-"""What the commands share: environment names, devices, progress bars, pictures of a machine."""
+"""What the commands share: environment names, devices, the console, the machine."""
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 ENVIRONMENTS = {"reach": "daml/Reach-v0"}
 """Short names, as the commands take them -> registered ids."""
@@ -59,23 +56,6 @@ def machine(device: str = "cpu") -> str:
         ]
         model = names[0] if names else model
     return f"{os.cpu_count()} CPU cores ({model})"
-
-
-@contextmanager
-def progress_bar(unit: str) -> Iterator[Progress]:
-    """A progress bar with counts, elapsed time and ETA."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        yield bar
 
 
 def cores() -> int:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.common import console, cores, env_id, progress_bar
+from scripts.common import console, cores, env_id
+from scripts.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Demo:
         from demos.video import write_gif, write_image, write_video
 
         config = replace(self, tasks=3) if self.quick else self
+        environment = env_id(config.env)
         stored = load_policy(config.policy or config.env)
         imitator = stored.imitator()
         tasks = sample_task_set(config.seed, "test", 0)
@@ -47,7 +49,7 @@ class Demo:
         for goal in range(N_OBJECTS):
             video = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)
             policy = adapt_to_video(imitator, stored.meta, video)
-            reels.append(film_beside_human(env_id(config.env), tasks, goal, policy, config.size)[1])
+            reels.append(film_beside_human(environment, tasks, goal, policy, config.size)[1])
         frames = np.concatenate(reels)
         write_video(config.out / "one-shot.mp4", frames, FPS)
         write_gif(config.out / "one-shot.gif", frames, FPS)
@@ -57,7 +59,7 @@ class Demo:
             report = evaluate(
                 imitator,
                 stored.meta,
-                env_id=env_id(config.env),
+                env_id=environment,
                 split="test",
                 tasks=config.tasks,
                 trials=1,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 
-from scripts.common import console, cores, env_id, progress_bar
+from scripts.common import console, cores, env_id
+from scripts.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Evaluate:
 
         if self.video not in (*VIDEOS, "none"):
             raise AgentError(f"video: got {self.video!r}, allowed {[*VIDEOS, 'none']}")
-        name = self.policy or self.env
+        environment, name = env_id(self.env), self.policy or self.env
         stored = load_policy(name)
         imitator = stored.imitator(inner_steps=0) if self.video == "none" else stored.imitator()
         with progress_bar("tasks") as bar:
@@ -49,7 +50,7 @@ class Evaluate:
             report = evaluate(
                 imitator,
                 stored.meta,
-                env_id=env_id(self.env),
+                env_id=environment,
                 split=self.split,
                 tasks=self.tasks,
                 trials=self.trials,

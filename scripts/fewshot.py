@@ -112,7 +112,7 @@ def train(config: Fewshot, classes: Classes) -> TrainState:
 
     from daml import JsonlLog, TrainState, compiled, fit, load_state, meta_loss, tee
     from daml.tasks.fewshot import AllClasses, Episodes, outer_loss, pretraining
-    from scripts.progress import Progress
+    from scripts.progress import training_bar
 
     pretrains = config.method == "finetune"
     learner = learner_of(config, classes, config.inner_steps)
@@ -126,7 +126,7 @@ def train(config: Fewshot, classes: Classes) -> TrainState:
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     episodes = Episodes(classes, config.ways, config.shots, config.queries)
-    with JsonlLog(config.out / "log.jsonl", state.step) as log, Progress(config.steps, state.step) as progress:
+    with JsonlLog(config.out / "log.jsonl", state.step) as log, training_bar(config.steps, state.step) as progress:
         fit(
             state,
             AllClasses(classes) if pretrains else episodes,

@@ -1,37 +1,58 @@
-"""A progress bar that is a log: steps done, the loss as a running mean, time left."""
+"""Progress bars with counts and the time left."""
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from scripts.common import console
 
 MEMORY = 0.98
-"""Of the running mean, for every step."""
+"""Of the running mean of the loss, for every step."""
 
 
-class Progress:
-    """A log for `daml.fit` that draws a bar with the time left.
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Progress]:
+    """A bar whose tasks take a field "note", shown at its end."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, refresh_per_second=2) as bar:
+        yield bar
+
+
+@contextmanager
+def training_bar(n_steps: int, step: int = 0) -> Iterator[TrainingLog]:
+    """A bar that is fed as a log of `daml.fit`.
 
     Args:
-        n_steps: steps of the whole run.
-        step: steps done already.
+        n_steps: of the whole run.
+        step: done already.
     """
+    with progress_bar("meta-steps") as bar:
+        yield TrainingLog(bar, n_steps, step)
 
-    def __init__(self, n_steps: int, step: int = 0) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
 
-        columns = (MofNCompleteColumn(), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"), TimeRemainingColumn())
-        self._bar = Bar(*columns, refresh_per_second=2)
-        self._task = self._bar.add_task("", total=n_steps, completed=step, loss=float("nan"))
+class TrainingLog:
+    """A log for `daml.fit` that moves a bar: a running mean of the loss and the last validation at its end."""
+
+    def __init__(self, bar: Progress, n_steps: int, step: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("meta-training", total=n_steps, completed=step, note="")
         self._loss: float | None = None
+        self._validation = ""
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
         self._loss = metrics["loss"] if self._loss is None else MEMORY * self._loss + (1 - MEMORY) * metrics["loss"]
-        self._bar.update(self._task, completed=step, loss=self._loss)
-
-    def __enter__(self) -> Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
+        if "val_success" in metrics:
+            self._validation = f", validation success {metrics['val_success']:.2f}"
+        self._bar.update(self._task, completed=step, note=f"loss {self._loss:.4f}{self._validation}")

@@ -104,7 +104,7 @@ def train(config: Sinusoid) -> TrainState:
 
     from daml import JsonlLog, TrainState, fit, load_state, tee
     from daml.meta_step import compiled, meta_loss
-    from scripts.progress import Progress
+    from scripts.progress import training_bar
 
     adapts = config.method in ("maml", "daml")
     learner = learner_of(config, config.inner_steps if adapts else 0)
@@ -116,7 +116,7 @@ def train(config: Sinusoid) -> TrainState:
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     n_steps = 0 if config.method == "random" else config.steps
-    with JsonlLog(config.out / "log.jsonl", state.step) as log, Progress(n_steps, state.step) as progress:
+    with JsonlLog(config.out / "log.jsonl", state.step) as log, training_bar(n_steps, state.step) as progress:
         fit(
             state,
             distribution(config),

@@ -8,7 +8,8 @@ from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.common import console, cores, env_id, find_device, machine, progress_bar
+from scripts.common import console, cores, env_id, find_device, machine
+from scripts.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
     from agents.presets import Preset
@@ -126,13 +127,11 @@ class Train:
         path = self.out / "log.jsonl"
         before = [record["seconds"] for record in read_log(path) if record["step"] <= state.step]
         started -= before[-1] if state.step else 0.0
-        with progress_bar("meta-steps") as bar, JsonlLog(path, state.step) as jsonl:
-            job = bar.add_task("meta-training", total=preset.steps, completed=state.step, note="")
-            note, files = Note(), tee(jsonl, TensorboardLog(self.out / "tensorboard", state.step))
+        with training_bar(preset.steps, state.step) as bar, JsonlLog(path, state.step) as jsonl:
+            logs = tee(jsonl, TensorboardLog(self.out / "tensorboard", state.step), bar)
 
             def log(step: int, metrics: dict[str, float]) -> None:
-                files(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
-                bar.update(job, completed=step, note=note(metrics))
+                logs(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
 
             meta_train(
                 preset,
@@ -183,19 +182,6 @@ class Train:
             f"success on meta-test objects {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to "
             f"{result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
         )
-
-
-class Note:
-    """The end of the progress bar: a running mean of the loss and the last validation."""
-
-    def __init__(self) -> None:
-        self.loss, self.validation = 0.0, ""
-
-    def __call__(self, metrics: dict[str, float]) -> str:
-        self.loss = 0.95 * self.loss + 0.05 * metrics["loss"] if self.loss else metrics["loss"]
-        if "val_success" in metrics:
-            self.validation = f", validation success {metrics['val_success']:.2f}"
-        return f"loss {self.loss:.3f}{self.validation}"
 
 
 def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:

@@ -85,7 +85,9 @@ def test_meta_gradients_of_the_paper_preset_equal_finite_differences() -> None:
 
     def loss(moved: MetaParams) -> torch.Tensor:
         adapted = imitator.learner.adapt(moved, task.support)
-        return imitator.outer_loss(0.0)(imitator.learner.predict(adapted, task.query.inputs), task.query.targets)["loss"]
+        return imitator.outer_loss(0.0)(imitator.learner.predict(adapted, task.query.inputs), task.query.targets)[
+            "loss"
+        ]
 
     for group, name in (("theta", "conv1.w"), ("theta", "watch1.w"), ("psi", "time1.w"), ("psi", "time3.w")):
         assert_derivative(loss, meta, group, name)
@@ -95,7 +97,9 @@ def test_meta_gradients_of_the_fast_preset_equal_finite_differences() -> None:
     imitator = PRESETS["fast"].imitator(1)
     meta = {g: {n: t.detach().double() for n, t in params.items()} for g, params in some_meta("fast").items()}
     tasks = some_tasks()
-    view = meta_net.View(torch.randn(VIDEO, meta_net.CHANNELS, 8, 8).double(), torch.zeros(VIDEO, meta_net.STATE).double())
+    view = meta_net.View(
+        torch.randn(VIDEO, meta_net.CHANNELS, 8, 8).double(), torch.zeros(VIDEO, meta_net.STATE).double()
+    )
     asked = meta_net.View(
         torch.randn(QUERY, meta_net.CHANNELS, 8, 8).double(), torch.randn(QUERY, meta_net.STATE).double()
     )
@@ -105,7 +109,13 @@ def test_meta_gradients_of_the_fast_preset_equal_finite_differences() -> None:
         adapted = imitator.learner.adapt(moved, view)
         return imitator.outer_loss(1.0)(imitator.learner.predict(adapted, asked), targets)["loss"]
 
-    for group, name in (("theta", "query"), ("theta", "fc1.w"), ("psi", "space1.w"), ("psi", "time1.w"), ("rates", "query")):
+    for group, name in (
+        ("theta", "query"),
+        ("theta", "fc1.w"),
+        ("psi", "space1.w"),
+        ("psi", "time1.w"),
+        ("rates", "query"),
+    ):
         assert_derivative(loss, meta, group, name)
 
 

@@ -1,0 +1,5 @@
+"""`python -m scripts` is `daml`."""
+
+from scripts.cli import main
+
+main()

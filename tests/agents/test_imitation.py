@@ -1,0 +1,155 @@
+"""Adaptation to a video, evaluation, and policies on disk."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.errors import AgentError
+from agents.evaluation import VIDEOS, Report, evaluate, wilson
+from agents.imitation import adapt_to_video, watched_frames
+from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
+from agents.presets import PRESETS, find_preset
+from daml import CheckpointError, MetaParams
+from demos.human import human_video
+from demos.tasks import sample_task_set
+from demos.types import Video
+
+ENV = "daml/Reach-v0"
+CONFIG = PolicyConfig("reach", "fast", 0, 1, 1, "daml train", 0.1, "a test")
+
+
+def fresh(preset: str = "fast") -> MetaParams:
+    return PRESETS[preset].imitator(1).learner.init(torch.Generator().manual_seed(0))
+
+
+def a_video(size: int = 64, fps: float = 8.0) -> Video:
+    tasks = sample_task_set(5, "test", 0)
+    return human_video(tasks.human_scene.with_goal(1), tasks.motion(1), size=size, fps=fps)
+
+
+def an_observation() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {"image": rng.integers(0, 256, (64, 64, 3), dtype=np.uint8), "state": rng.random(10, dtype=np.float32)}
+
+
+def test_adaptation_changes_nothing_but_the_policy_it_returns() -> None:
+    meta = fresh()
+    before = {group: {name: t.clone() for name, t in params.items()} for group, params in meta.items()}
+    adapt_to_video(PRESETS["fast"].imitator(1), meta, a_video())
+    assert all(torch.equal(t, before[group][name]) for group, params in meta.items() for name, t in params.items())
+
+
+def test_the_frames_watched_do_not_depend_on_size_and_frame_rate() -> None:
+    imitator = PRESETS["fast"].imitator(1)
+    native = watched_frames(imitator, a_video()).astype(float)
+    for video in (a_video(size=192), a_video(fps=24.0), a_video(size=100, fps=30.0)):
+        frames = watched_frames(imitator, video)
+        assert frames.shape == native.shape
+        assert np.abs(frames - native).mean() < 6
+
+
+def test_a_video_of_one_frame_is_refused() -> None:
+    video = Video(a_video().frames[:1], np.zeros(1))
+    with pytest.raises(AgentError, match="got 1 frame"):
+        adapt_to_video(PRESETS["fast"].imitator(1), fresh(), video)
+
+
+def test_an_action_is_three_numbers_in_bounds() -> None:
+    action = adapt_to_video(PRESETS["fast"].imitator(1), fresh(), a_video())(an_observation())
+    assert action.shape == (3,)
+    assert action.dtype == np.float32
+    assert np.abs(action).max() <= 1
+
+
+def test_wilson_agrees_with_scipy() -> None:
+    from scipy.stats import binomtest
+
+    for k, n in ((0, 20), (7, 20), (99, 100), (100, 100)):
+        expected = binomtest(k, n).proportion_ci(method="wilson")
+        assert wilson(k / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_the_report_counts_tasks_not_trials() -> None:
+    report = Report(np.ones((10, 5), bool), np.ones((10, 5), bool), np.zeros((10, 5)), 1.0)
+    assert report.interval() == wilson(1.0, 10)
+    assert report.summary()["tasks"] == 10
+    assert report.summary()["trials"] == 5
+
+
+def test_a_policy_that_ignores_the_video_is_right_one_time_in_three() -> None:
+    report = evaluate(PRESETS["fast"].imitator(0), fresh(), env_id=ENV, split="test", tasks=6, trials=2, seed=3)
+    assert report.nearest.mean() == pytest.approx(1 / 3)
+
+
+def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
+    def run(seed: int, workers: int) -> list[float]:
+        report = evaluate(
+            PRESETS["fast"].imitator(1), fresh(), env_id=ENV, split="val", tasks=6, trials=1, seed=seed, workers=workers
+        )
+        return report.distances.ravel().tolist()
+
+    assert run(0, 1) == run(0, 2)
+    assert run(0, 1) != run(1, 1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"tasks": 0}, {"trials": 0}, {"workers": 0}, {"split": "all"}, {"video": "mirror"}], ids=str
+)
+def test_bad_evaluation_arguments_are_named(options: dict) -> None:
+    arguments = {"env_id": ENV, "split": "test", "tasks": 1, "trials": 1, "seed": 0} | options
+    with pytest.raises(AgentError, match=f"{next(iter(options))}: got"):
+        evaluate(PRESETS["fast"].imitator(1), fresh(), **arguments)
+
+
+def test_an_unknown_preset_is_named() -> None:
+    with pytest.raises(AgentError, match="got 'slow'"):
+        find_preset("slow")
+
+
+def test_a_policy_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    meta = fresh()
+    save_policy(tmp_path / "p", meta, CONFIG)
+    stored = load_policy(tmp_path / "p")
+    assert stored.config == CONFIG
+    assert all(torch.equal(t, stored.meta[group][name]) for group, params in meta.items() for name, t in params.items())
+    assert "a test" in (tmp_path / "p" / "README.md").read_text()
+
+
+def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AgentError, match="policy: got"):
+        load_policy(tmp_path / "missing")
+    save_policy(tmp_path / "p", fresh(), CONFIG)
+    (tmp_path / "p" / "policy.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(CheckpointError):
+        load_policy(tmp_path / "p")
+    save_policy(tmp_path / "q", fresh("paper"), CONFIG)
+    with pytest.raises(AgentError, match="another version"):
+        load_policy(tmp_path / "q")
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_policy_in_the_box_has_a_card_and_is_small(name: str) -> None:
+    config = json.loads((BUNDLED / name / "config.json").read_text())
+    assert config["command"].startswith("daml train")
+    assert set(config["results"]) >= {"human", "wrong", "blank", "none", "robot"}
+    assert (BUNDLED / name / "policy.safetensors").stat().st_size < 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("video", ["human", *sorted(set(VIDEOS) - {"human", "robot"}), "none"])
+def test_the_policy_in_the_box_does_what_the_video_shows(video: str) -> None:
+    stored = load_policy("reach")
+    imitator = stored.imitator(0 if video == "none" else 1)
+    shown = "human" if video == "none" else video
+    report = evaluate(
+        imitator, stored.meta, env_id=ENV, split="test", tasks=60, trials=1, seed=12_345, video=shown, workers=2
+    )
+    if video == "human":
+        recorded = stored.config.results["human"]
+        assert report.interval()[1] >= recorded["ci_low"], "below what is recorded for it"
+        assert report.success > 0.8
+    else:
+        assert report.nearest.mean() <= 1 / 3 + 1e-9
