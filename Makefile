@@ -14,10 +14,10 @@ demo: $(STAMP)
 	$(BIN)/daml demo --out demo
 
 test: check
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 test-fast: check
-	$(BIN)/pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 check: $(STAMP)
 	$(BIN)/ruff check

@@ -188,7 +188,7 @@ class SetTrials:
         results = []
         for goal in range(self.goals):
             policy = adapt_to_video(self.imitator, self.meta, VIDEOS[self.video](tasks, goal, env))
-            results.append([record(env, scene.with_goal(goal), policy) for scene in tasks.robot_scenes])
+            results.append([record(env, scene.with_goal(goal), policy.actor()) for scene in tasks.robot_scenes])
         env.close()
         return results
 

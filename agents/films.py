@@ -36,10 +36,11 @@ def film(env_id: str, scene: Scene, policy: Policy, size: int) -> tuple[Episode,
         disable_env_checker=True,
     )
     frames: list[np.ndarray] = []
+    actor = policy.actor()
 
     def act(observation: dict[str, np.ndarray], info: dict) -> np.ndarray:
         frames.append(env.render())  # type: ignore[arg-type]
-        return policy(observation, info)
+        return actor(observation, info)
 
     episode = record(env, scene, act)
     env.close()

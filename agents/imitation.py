@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 
 from agents.errors import AgentError
 from daml import Example, MetaLearner, MetaParams, OuterLoss, Task
+from demos.record import Actor
 from demos.types import Video
 from demos.video import resample, resize
 
@@ -56,7 +57,7 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy for one task: call it with an observation to get an action.
+    """A policy for one task, any number of episodes.
 
     adapted: what adaptation to the video returned.
     """
@@ -66,16 +67,28 @@ class Policy:
     adapted: Any
 
     @torch.no_grad()
-    def outputs(self, observation: dict[str, np.ndarray]) -> dict[str, Tensor]:
-        """All that the network computes for one observation: "image" uint8 [size, size, 3], "state" float32 [10]."""
-        device = device_of(self.meta)
-        image, state = (torch.tensor(observation[name][None], device=device) for name in ("image", "state"))
-        view = self.imitator.perceive(self.meta, image, state)
-        return self.imitator.learner.predict(self.adapted, view)
+    def outputs(self, observations: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
+        """All that the network computes for frames of one episode, the first one first.
 
-    def __call__(self, observation: dict[str, np.ndarray], info: dict[str, Any] | None = None) -> np.ndarray:
-        """The action, float32 [3] in [-1, 1]."""
-        return self.outputs(observation)["action"][0].clamp(-1, 1).cpu().numpy()
+        Args:
+            observations: each with "image" uint8 [size, size, 3] and "state" float32 [10].
+        """
+        device = device_of(self.meta)
+        image, state = (
+            torch.tensor(np.stack([observation[name] for observation in observations]), device=device)
+            for name in ("image", "state")
+        )
+        return self.imitator.learner.predict(self.adapted, self.imitator.perceive(self.meta, image, state))
+
+    def actor(self) -> Actor:
+        """Who acts in one episode, from its first observation on; the action is float32 [3] in [-1, 1]."""
+        first: list[dict[str, np.ndarray]] = []
+
+        def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
+            first[:] = first or [observation]
+            return self.outputs([*first, observation])["action"][-1].clamp(-1, 1).cpu().numpy()
+
+        return act
 
 
 @torch.no_grad()

@@ -58,7 +58,8 @@ def test_a_video_of_one_frame_is_refused() -> None:
 
 
 def test_an_action_is_three_numbers_in_bounds() -> None:
-    action = adapt_to_video(PRESETS["fast"].imitator(1), fresh(), a_video())(an_observation())
+    act = adapt_to_video(PRESETS["fast"].imitator(1), fresh(), a_video()).actor()
+    action = act(an_observation(), {})
     assert action.shape == (3,)
     assert action.dtype == np.float32
     assert np.abs(action).max() <= 1
