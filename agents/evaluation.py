@@ -9,6 +9,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import stats
 import envs  # noqa: F401  (registers the environments)
 from agents.errors import AgentError
 from agents.imitation import Imitator, adapt_to_video
+from agents.presets import Preset
 from daml import MetaParams
 from demos.collect import one_thread
 from demos.human import human_video
@@ -59,7 +61,10 @@ VIDEOS: dict[str, Callable[[TaskSet, int, gymnasium.Env], Video]] = {
     "robot": _robot,
 }
 """What the policy is shown of a task: a human doing it; a human doing another task of the set; grey frames; the robot's
-own expert doing it, where the human would have. (No video at all is a policy with zero inner steps.)"""
+own expert doing it, where the human would have."""
+
+SHOWN = (*VIDEOS, "none")
+"""The same and no video at all: a policy with zero inner steps."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,18 @@ def evaluate(
         distances=np.array([[episode.distance for episode in task] for task in episodes]),
         seconds=time.monotonic() - started,
     )
+
+
+def evaluate_preset(preset: Preset, meta: MetaParams, *, video: str, **options: Any) -> Report:
+    """`evaluate` for a preset, with "none" as one more video. Arguments and errors as there.
+
+    Raises:
+        AgentError: `video` is none of `SHOWN`.
+    """
+    if video not in SHOWN:
+        raise AgentError(f"video: got {video!r}, allowed {list(SHOWN)}")
+    imitator = preset.imitator(0 if video == "none" else preset.inner_steps)
+    return evaluate(imitator, meta, video="human" if video == "none" else video, **options)
 
 
 @dataclass(frozen=True)

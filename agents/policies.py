@@ -9,7 +9,7 @@ import torch
 
 from agents.errors import AgentError
 from agents.imitation import Imitator
-from agents.presets import find_preset
+from agents.presets import Preset, find_preset
 from daml import MetaParams, load, save
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -42,10 +42,14 @@ class StoredPolicy:
     meta: MetaParams
     config: PolicyConfig
 
-    def imitator(self, inner_steps: int | None = None) -> Imitator:
-        """What feeds it, with its preset's number of inner steps or another."""
-        preset = find_preset(self.config.preset)
-        return preset.imitator(preset.inner_steps if inner_steps is None else inner_steps)
+    @property
+    def preset(self) -> Preset:
+        """How it was meta-trained."""
+        return find_preset(self.config.preset)
+
+    def imitator(self) -> Imitator:
+        """What feeds it."""
+        return self.preset.imitator(self.preset.inner_steps)
 
 
 def save_policy(folder: Path, meta: MetaParams, config: PolicyConfig) -> None:

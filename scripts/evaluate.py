@@ -36,26 +36,22 @@ class Evaluate:
     """Write the result here."""
 
     def run(self) -> None:
-        from agents.errors import AgentError
-        from agents.evaluation import VIDEOS, evaluate
+        from agents.evaluation import evaluate_preset
         from agents.policies import load_policy, write_text
 
-        if self.video not in (*VIDEOS, "none"):
-            raise AgentError(f"video: got {self.video!r}, allowed {[*VIDEOS, 'none']}")
         environment, name = env_id(self.env), self.policy or self.env
         stored = load_policy(name)
-        imitator = stored.imitator(inner_steps=0) if self.video == "none" else stored.imitator()
         with progress_bar("tasks") as bar:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
-            report = evaluate(
-                imitator,
+            report = evaluate_preset(
+                stored.preset,
                 stored.meta,
                 env_id=environment,
                 split=self.split,
                 tasks=self.tasks,
                 trials=self.trials,
                 seed=self.seed,
-                video="human" if self.video == "none" else self.video,
+                video=self.video,
                 workers=cores() if self.workers is None else self.workers,
                 progress=lambda done: bar.update(job, completed=done),
             )

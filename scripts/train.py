@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VALIDATE_EVERY = 300
 VALIDATION_TASKS = 30
+EVALUATION_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -147,23 +148,30 @@ class Train:
 
     def finish(self, preset: "Preset", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
-        from agents.evaluation import evaluate
+        from agents.evaluation import SHOWN, evaluate_preset
         from agents.policies import PolicyConfig, save_policy
         from daml import read_log
 
         records = read_log(self.out / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
-        report = evaluate(
-            preset.imitator(preset.inner_steps),
-            meta,
-            env_id=env_id(self.env),
-            split="test",
-            tasks=self.eval_tasks,
-            trials=self.eval_trials,
-            seed=self.seed,
-            workers=cores(),
-        )
-        result = report.summary() | {"seed": self.seed}
+        results: dict[str, Any] = {}
+        with progress_bar("videos") as bar:
+            job = bar.add_task("evaluating", total=len(SHOWN), note="")
+            for video in SHOWN:
+                bar.update(job, note=video)
+                report = evaluate_preset(
+                    preset,
+                    meta,
+                    env_id=env_id(self.env),
+                    split="test",
+                    tasks=self.eval_tasks,
+                    trials=self.eval_trials,
+                    seed=EVALUATION_SEED,
+                    video=video,
+                    workers=cores(),
+                )
+                results[video] = report.summary() | {"seed": EVALUATION_SEED}
+                bar.advance(job)
         config = PolicyConfig(
             env=self.env,
             preset=self.preset,
@@ -173,11 +181,12 @@ class Train:
             command=" ".join(["daml", *sys.argv[1:]]),
             minutes=round(minutes, 1),
             machine=machine(device),
-            results={"human": result},
+            results=results,
         )
         save_policy(self.out / "policy", meta, config)
         draw_curve(self.out / "curve.png", records)
         console.print(f"policy: {self.out / 'policy'}, learning curve: {self.out / 'curve.png'}")
+        result = results["human"]
         console.print(
             f"success on meta-test objects {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to "
             f"{result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
