@@ -200,8 +200,9 @@ def as_module(theta: Params):
     net = torch.nn.Sequential(
         torch.nn.Linear(1, 40), torch.nn.ReLU(), torch.nn.Linear(40, 40), torch.nn.ReLU(), torch.nn.Linear(40, 1)
     ).to(theta["w1"].device)
+    linears = [module for module in net if isinstance(module, torch.nn.Linear)]
     with torch.no_grad():
-        for layer, linear in enumerate(net[::2], start=1):
+        for layer, linear in enumerate(linears, start=1):
             linear.weight.copy_(theta[f"w{layer}"].T)
             linear.bias.copy_(theta[f"b{layer}"])
     return net
@@ -209,7 +210,7 @@ def as_module(theta: Params):
 
 def by_name(gradients) -> Params:
     """Gradients of the module's parameters under our names and in our layout."""
-    named = {}
+    named: Params = {}
     for layer, (weight, bias) in enumerate(zip(gradients[::2], gradients[1::2], strict=True), start=1):
         named |= {f"w{layer}": weight.T, f"b{layer}": bias}
     return named
@@ -352,9 +353,3 @@ def draw(rows: list[dict], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)
-
-
-if __name__ == "__main__":
-    import tyro
-
-    tyro.cli(BenchCore | BenchTeaching).run()  # type: ignore[arg-type]

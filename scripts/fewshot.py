@@ -247,9 +247,3 @@ def draw_episode(config: Fewshot, classes: Classes, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)
-
-
-if __name__ == "__main__":
-    import tyro
-
-    tyro.cli(Fewshot).run()

@@ -278,9 +278,3 @@ def draw_learning(folder: Path) -> None:
     figure.tight_layout()
     figure.savefig(folder / "learning.png", dpi=110)
     plt.close(figure)
-
-
-if __name__ == "__main__":
-    import tyro
-
-    tyro.cli(Sinusoid).run()
