@@ -67,26 +67,23 @@ class Policy:
     adapted: Any
 
     @torch.no_grad()
-    def outputs(self, observations: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
-        """All that the network computes for frames of one episode, the first one first.
-
-        Args:
-            observations: each with "image" uint8 [size, size, 3] and "state" float32 [10].
-        """
+    def outputs(self, image: np.ndarray, state: np.ndarray) -> dict[str, Tensor]:
+        """All that the network computes for one image, uint8 [size, size, 3], and robot state, float32 [10]."""
         device = device_of(self.meta)
-        image, state = (
-            torch.tensor(np.stack([observation[name] for observation in observations]), device=device)
-            for name in ("image", "state")
-        )
-        return self.imitator.learner.predict(self.adapted, self.imitator.perceive(self.meta, image, state))
+        images, states = (torch.tensor(array[None], device=device) for array in (image, state))
+        return self.imitator.learner.predict(self.adapted, self.imitator.perceive(self.meta, images, states))
 
     def actor(self) -> Actor:
-        """Who acts in one episode, from its first observation on; the action is float32 [3] in [-1, 1]."""
-        first: list[dict[str, np.ndarray]] = []
+        """Who acts in one episode, from its first observation on; the action is float32 [3] in [-1, 1].
+
+        It looks at the episode's first image and goes by the robot's state from there: goals of reaching stand still,
+        and late images show the arm where the goal was.
+        """
+        first: list[np.ndarray] = []
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-            first[:] = first or [observation]
-            return self.outputs([*first, observation])["action"][-1].clamp(-1, 1).cpu().numpy()
+            first[:] = first or [observation["image"]]
+            return self.outputs(first[0], observation["state"])["action"][0].clamp(-1, 1).cpu().numpy()
 
         return act
 

@@ -5,9 +5,7 @@
     keypoint = expected position under the attention          (spatial soft-argmax, Levine et al. 2016)
     appearance = expected feature under the attention         (tells how tall what is attended to is)
     pose = where the fingertips should end                    (predicted from both; Yu et al. 2018)
-    action = mlp(keypoint, pose, pose at the first frame, robot state, bias transform)
-
-The first frame is remembered, because late in an episode the arm covers what it reaches for.
+    action = mlp(keypoint, pose, robot state, bias transform)
 
 With unit features, the gradient of a log-attention with respect to the query is "the feature at that place minus the
 mean feature": one step along it points the attention at everything that looks like that place.
@@ -71,7 +69,7 @@ def init_head(generator: torch.Generator) -> Params:
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
     init_linear(params, "pose1", 2 + CHANNELS + BIAS_TRANSFORM, 64, generator)
     init_linear(params, "pose2", 64, 3, generator, gain=0.1)
-    init_linear(params, "fc1", 2 + 3 + 3 + STATE + BIAS_TRANSFORM, HIDDEN, generator)
+    init_linear(params, "fc1", 2 + 3 + STATE + BIAS_TRANSFORM, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
     init_linear(params, "fc3", HIDDEN, ACTION, generator, gain=0.1)
     return params
@@ -104,7 +102,7 @@ def scaled_point(point: Tensor) -> Tensor:
 
 
 def act(head: Params, view: View) -> Activations:
-    """The policy on n frames of one episode, the first one first: features [n, CHANNELS, h, w], state [n, STATE]."""
+    """The policy on n frames of one task: features [n, CHANNELS, h, w], state [n, STATE]."""
     height, width = view.features.shape[-2:]
     cells = view.features.flatten(-2)  # [n, channels, cells]
     logits = TEMPERATURE * torch.einsum("k,nkc->nc", head["query"], cells)
@@ -113,7 +111,7 @@ def act(head: Params, view: View) -> Activations:
     appearance = torch.einsum("nc,nkc->nk", log_attention.exp(), cells)  # [n, channels]
     constant = head["bias_transform"].expand(len(cells), -1)
     pose = linear(head, "pose2", F.relu(linear(head, "pose1", torch.cat([keypoint, appearance, constant], -1))))
-    x = torch.cat([keypoint, pose, pose[:1].expand_as(pose), view.state, constant], -1)
+    x = torch.cat([keypoint, pose, view.state, constant], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
     return Activations(cells, log_attention, keypoint, pose, hidden, linear(head, "fc3", hidden))

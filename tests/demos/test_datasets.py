@@ -1,0 +1,357 @@
+"""Datasets: the same whoever collects them and however often they are stopped, and refused when they are not whole."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from demos.collect import DISTURBANCE, STEPS, collect, demonstrate_set
+from demos.distribution import QUERY_FRAMES, SetTasks
+from demos.errors import DemoError
+from demos.storage import Dataset, DatasetInfo, create, open_dataset
+from demos.tasks import N_OBJECTS, sample_task_set
+from envs.reaching import TOUCH_HEIGHT
+
+ENV, N_SETS, SEED, SIZE, FRAMES = "daml/Reach-v0", 4, 5, 16, 8
+INFO = DatasetInfo(ENV, "train", SEED, N_SETS, N_OBJECTS, 20, STEPS, SIZE)
+COLLECT = {"env_id": ENV, "split": "train", "n_sets": N_SETS, "seed": SEED, "size": SIZE}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A complete dataset, collected in this process."""
+    folder = tmp_path_factory.mktemp("data") / "whole"
+    data = create(folder, INFO)
+    for index in range(N_SETS):
+        data.write_set(index, demonstrate_set(INFO, index))
+    return folder
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def data(whole):
+    return open_dataset(whole)
+
+
+def content(folder):
+    """Checksum of every file but the bookkeeping."""
+    files = sorted(folder.glob("*.npy"))
+    assert {path.stem for path in files} == set(INFO.arrays())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_dataset_holds_what_it_says(data):
+    assert data.info == INFO
+    for name, (dtype, shape) in INFO.arrays().items():
+        assert data[name].shape == shape
+        assert data[name].dtype == dtype
+        assert np.isfinite(data[name]).all()
+        assert data[name].any(), f"{name} is empty"
+
+
+def test_every_set_and_goal_is_its_own(data):
+    for name in ("human_frames", "goal_pixels", "robot_frames", "robot_actions", "goal_points"):
+        rows = data[name].reshape(N_SETS * N_OBJECTS, -1)
+        assert len(np.unique(rows, axis=0)) == len(rows), name
+
+
+def test_a_set_is_the_task_set_of_its_index(data):
+    for index in range(N_SETS):
+        robot = sample_task_set(SEED, "train", index).robot_scenes[0]
+        points = data["goal_points"][index]
+        assert points[:, :2] == pytest.approx(robot.tops[:, :2], abs=1e-6)
+        above = points[:, 2] - robot.tops[:, 2]
+        assert ((above > -1e-6) & (above <= TOUCH_HEIGHT + 1e-6)).all()
+
+
+def test_goals_of_a_set_share_their_first_frames(data):
+    for name in ("robot_frames", "robot_states", "human_frames"):
+        first = data[name][:, :, 0]
+        assert np.array_equal(first, np.broadcast_to(first[:, :1], first.shape)), name
+        assert not np.array_equal(data[name][:, 0, -1], data[name][:, 1, -1]), name
+    assert not np.array_equal(data["robot_actions"][:, 0, 0], data["robot_actions"][:, 1, 0])
+
+
+def test_demonstrations_end_at_the_goal_in_spite_of_their_disturbance(data):
+    tips = data["robot_states"][..., -1, :3]
+    assert np.linalg.norm(tips - data["goal_points"], axis=-1).max() < 0.05 + 0.4 * 0.1 * DISTURBANCE
+    assert np.abs(data["robot_actions"]).max() <= 1
+
+
+def test_goal_pixels_are_inside_the_picture(data):
+    assert ((data["goal_pixels"] > 0) & (data["goal_pixels"] < 1)).all()
+
+
+def test_an_open_dataset_can_be_read_only_as_a_whole(copy):
+    (copy / "done" / "2").unlink()
+    with pytest.raises(DemoError, match=r"got 1 of 4 sets unfinished, allowed a complete one.*daml collect"):
+        open_dataset(copy)
+
+
+@pytest.mark.slow
+def test_any_number_of_workers_collects_the_same(whole, tmp_path):
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        assert list(collect(folder, **COLLECT, workers=workers)) == list(range(N_SETS + 1))
+        assert content(folder) == content(whole)
+        assert open_dataset(folder).info == INFO
+
+
+@pytest.mark.slow
+def test_a_stopped_collection_goes_on_to_the_same_dataset(whole, copy):
+    """Two sets are lost: one never begun, one half written."""
+    for index in (1, 3):
+        (copy / "done" / str(index)).unlink()
+    damaged = Dataset(copy, INFO, "r+")
+    for name in INFO.arrays():
+        damaged[name][1] = 0
+    damaged["robot_frames"][3, 1:] = 7
+    del damaged
+    assert content(copy) != content(whole)
+    untouched = (copy / "done" / "0").stat().st_mtime_ns
+    assert list(collect(copy, **COLLECT, workers=1)) == [2, 3, 4]
+    assert content(copy) == content(whole)
+    assert (copy / "done" / "0").stat().st_mtime_ns == untouched, "what was complete is not done again"
+
+
+def test_a_complete_dataset_is_not_collected_again(copy):
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    assert list(collect(copy, **COLLECT)) == [N_SETS]
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
+
+def test_a_creation_that_was_stopped_is_begun_again(tmp_path):
+    folder = tmp_path / "data"
+    create(folder, INFO)
+    (folder / "dataset.json").rename(folder / "dataset.json.tmp")
+    (folder / "goal_points.npy").write_bytes(b"\x93NUM")
+    assert create(folder, INFO).missing() == list(range(N_SETS))
+    assert json.loads((folder / "dataset.json").read_text())["seed"] == SEED
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", 6), ("split", "val"), ("size", 24), ("n_sets", 5)])
+def test_a_dataset_of_other_content_is_not_continued(copy, name, value):
+    before = content(copy)
+    with pytest.raises(DemoError, match=rf"got .*{name}=.* allowed .*{name}={value!r}.* choose another folder"):
+        list(collect(copy, **(COLLECT | {name: value}), workers=1))
+    assert content(copy) == before
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(DemoError, match="got a folder with other files, allowed a new or empty one"):
+        next(collect(tmp_path, **COLLECT))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(DemoError, match="allowed a new or empty one"):
+        next(collect(tmp_path / "data", **COLLECT))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("n_sets", 0, "1 or more"),
+        ("workers", 0, "1 or more"),
+        ("env_id", "daml/Juggle-v0", "daml/Reach-v0"),
+        ("split", "holdout", "train"),
+        ("seed", -1, "0 or more"),
+        ("size", 4, "8 to"),
+        ("size", 10**6, "8 to"),
+    ],
+)
+def test_a_bad_argument_is_refused_before_anything_is_written(tmp_path, name, value, allowed):
+    with pytest.raises(DemoError, match=rf"got '?{value}'?, allowed .*{allowed}"):
+        next(collect(tmp_path / "data", **(COLLECT | {name: value})))
+    assert not (tmp_path / "data").exists()
+
+
+def test_no_dataset_is_an_error(tmp_path):
+    for folder in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(DemoError, match=r"got no readable dataset\.json .* allowed a `daml collect` folder"):
+            open_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "null", "{}", '{"seed": 1}', json.dumps(INFO.__dict__ | {"extra": 1}), "\x00\xff"]
+)
+def test_an_unreadable_description_is_an_error(copy, text):
+    (copy / "dataset.json").write_text(text)
+    with pytest.raises(DemoError, match=r"got no readable dataset\.json"):
+        open_dataset(copy)
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_sets", "4"), ("size", 16.0), ("env_id", 3), ("seed", None)])
+def test_a_description_of_the_wrong_type_is_an_error(copy, name, value):
+    (copy / "dataset.json").write_text(json.dumps(INFO.__dict__ | {name: value}))
+    with pytest.raises(DemoError, match=rf"got {name} .* in dataset\.json, allowed"):
+        open_dataset(copy)
+
+
+def test_another_format_is_an_error(copy):
+    (copy / "dataset.json").write_text(json.dumps(INFO.__dict__ | {"format": 99}))
+    with pytest.raises(DemoError, match="got format 99, allowed 1; collect it again"):
+        open_dataset(copy)
+
+
+@pytest.mark.parametrize("name", INFO.arrays())
+def test_a_missing_array_is_an_error(copy, name):
+    (copy / f"{name}.npy").unlink()
+    with pytest.raises(DemoError, match=rf"{name}\.npy: got no readable array"):
+        open_dataset(copy)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, -1])
+def test_a_truncated_array_is_an_error(copy, keep):
+    path = copy / "robot_frames.npy"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DemoError, match=r"robot_frames\.npy: got no readable array"):
+        open_dataset(copy)
+    with pytest.raises(DemoError, match=r"robot_frames\.npy: got no readable array"):
+        list(collect(copy, **COLLECT, workers=1))
+
+
+@pytest.mark.parametrize("change", [lambda a: a.astype(np.float64), lambda a: a[:2], lambda a: a[..., None]])
+def test_an_array_of_another_shape_or_type_is_an_error(copy, change):
+    path = copy / "goal_points.npy"
+    np.save(path, change(np.load(path)))
+    with pytest.raises(DemoError, match=r"goal_points\.npy: got .* allowed float32 \(4, 3, 3\)"):
+        open_dataset(copy)
+
+
+def test_a_pickle_is_never_loaded(copy):
+    np.save(copy / "goal_points.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(DemoError, match=r"goal_points\.npy: got no readable array"):
+        open_dataset(copy)
+
+
+def test_foreign_files_among_the_marks_do_no_harm(copy):
+    (copy / "done" / ".DS_Store").touch()
+    assert open_dataset(copy).missing() == []
+
+
+def batch(data, seed, n_tasks=6):
+    return SetTasks(data, FRAMES).sample(n_tasks, np.random.default_rng(seed))
+
+
+def test_a_batch_has_its_shapes(data):
+    task = batch(data, 0)
+    assert task.support.shape == (6, FRAMES, SIZE, SIZE, 3)
+    assert task.support.dtype == task.query.inputs["image"].dtype == torch.uint8
+    assert task.query.inputs["image"].shape == (6, QUERY_FRAMES, SIZE, SIZE, 3)
+    assert task.query.inputs["state"].shape == (6, QUERY_FRAMES, 10)
+    assert task.query.targets["action"].shape == (6, QUERY_FRAMES, 3)
+    assert task.query.targets["pose"].shape == (6, 1, 3)
+    assert task.query.targets["shown_at"].shape == (6, 2)
+
+
+def leaves(task):
+    return [task.support, *task.query.inputs.values(), *task.query.targets.values()]
+
+
+def test_a_batch_is_decided_by_its_generator(data):
+    for one, same in zip(leaves(batch(data, 1)), leaves(batch(data, 1)), strict=True):
+        assert torch.equal(one, same)
+    assert not torch.equal(batch(data, 1).support, batch(data, 2).support)
+
+
+def rows(array, value):
+    """Where the leading axes of `array` hold exactly `value`: a list of index tuples."""
+    axes = tuple(range(array.ndim - value.ndim, array.ndim))
+    return list(zip(*np.nonzero((array == value).all(axes)), strict=True))
+
+
+def which(data, task, i):
+    """The (set, goal) of task `i` of a batch, found by its goal point."""
+    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0].numpy())
+    return int(at), int(goal)
+
+
+def test_a_batch_is_made_of_whole_sets(data):
+    for seed in range(5):
+        found = [which(data, batch(data, seed), i) for i in range(6)]
+        assert [goal for _, goal in found] == [0, 1, 2, 0, 1, 2]
+        sets = [at for at, _ in found]
+        assert sets == [sets[0]] * 3 + [sets[3]] * 3
+        assert sets[0] != sets[3]
+
+
+def test_all_sets_are_drawn(data):
+    drawn = {which(data, batch(data, seed, 3), 0)[0] for seed in range(30)}
+    assert drawn == set(range(N_SETS))
+
+
+def test_the_support_is_the_humans_video_in_order_and_nothing_else(data):
+    """Every support frame is a frame of the human's video of the same task, in order of time."""
+    for seed in range(3):
+        task = batch(data, seed)
+        for i in range(6):
+            at, goal = which(data, task, i)
+            film = data["human_frames"][at, goal]
+            earliest = 0
+            for frame in task.support[i].numpy():
+                times = [int(t) for (t,) in rows(film, frame)]
+                assert times, "a frame that is not in the video"
+                assert max(times) >= earliest, "out of order"
+                earliest = min(t for t in times if t >= earliest)
+            assert not rows(data["robot_frames"], task.support[i, 0].numpy())
+
+
+def test_the_support_covers_the_video(data):
+    """The first frame is from its beginning and the last from its end."""
+    for seed in range(5):
+        task = batch(data, seed)
+        for i in range(6):
+            film = data["human_frames"][which(data, task, i)]
+            share = INFO.video_frames / FRAMES
+            assert min(t for (t,) in rows(film, task.support[i, 0].numpy())) <= share
+            assert max(t for (t,) in rows(film, task.support[i, -1].numpy())) >= INFO.video_frames - share - 1
+
+
+def test_a_query_is_one_demonstration_of_the_same_task_from_its_first_step_on(data):
+    steps = []
+    for seed in range(10):
+        task = batch(data, seed)
+        inputs, targets = task.query
+        for i in range(6):
+            at, goal = which(data, task, i)
+            assert torch.equal(inputs["image"][i, 0], torch.from_numpy(data["robot_frames"][at, goal, 0]))
+            assert np.array_equal(targets["shown_at"][i], data["goal_pixels"][at, goal])
+            for k in range(QUERY_FRAMES):
+                ((step,),) = rows(data["robot_states"][at, goal], inputs["state"][i, k].numpy())
+                assert np.array_equal(inputs["image"][i, k], data["robot_frames"][at, goal, step])
+                assert np.array_equal(targets["action"][i, k], data["robot_actions"][at, goal, step])
+                assert (step == 0) == (k == 0)
+                steps.append(int(step))
+    assert max(steps) >= STEPS - 2, "late steps are drawn, too"
+
+
+def test_nothing_in_the_query_tells_the_goal_at_the_first_step(data):
+    task = batch(data, 0)
+    for start in (0, 3):
+        for name in ("image", "state"):
+            first = task.query.inputs[name][start : start + 3, 0]
+            assert torch.equal(first, first[:1].expand_as(first)), name
+        actions = task.query.targets["action"][start : start + 3, 0]
+        assert not torch.equal(actions[0], actions[1])
+
+
+@pytest.mark.parametrize("n_tasks", [0, -3, 1, 4, 3 * N_SETS + 3])
+def test_a_wrong_number_of_tasks_is_an_error(data, n_tasks):
+    with pytest.raises(DemoError, match=f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of 3 up to 12"):
+        batch(data, 0, n_tasks)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 21])
+def test_a_wrong_number_of_frames_is_an_error(data, frames):
+    with pytest.raises(DemoError, match=f"video frames: got {frames}, allowed 2 to 20"):
+        SetTasks(data, frames)
