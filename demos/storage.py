@@ -135,7 +135,9 @@ def _names(info: DatasetInfo) -> set[str]:
 
 def _load(path: Path, mode: Literal["r", "r+"] | None, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode=mode)
+        array = np.load(path, mmap_mode="r" if mode else None)
+        if mode == "r+":  # only now: it would silently lengthen a file that was cut short
+            array = np.load(path, mmap_mode=mode)
     except (OSError, ValueError, EOFError) as error:
         raise DemoError(f"{path}: got no readable array ({error}), allowed {shape}; collect it again") from error
     if array.dtype != dtype or array.shape != shape:

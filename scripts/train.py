@@ -140,7 +140,9 @@ class Train:
                 SetTasks(open_dataset(data), imitator.frames, device),
                 steps=preset.steps,
                 seed=self.seed,
-                validation=Validation(env_id(self.env), VALIDATION_TASKS, VALIDATE_EVERY, self.seed),
+                validation=Validation(
+                    env_id(self.env), min(VALIDATION_TASKS, self.eval_tasks), VALIDATE_EVERY, self.seed
+                ),
                 log=log,
                 checkpoint=checkpoint,
             )

@@ -13,7 +13,6 @@ from demos.distribution import QUERY_FRAMES, SetTasks
 from demos.errors import DemoError
 from demos.storage import Dataset, DatasetInfo, create, open_dataset
 from demos.tasks import N_OBJECTS, sample_task_set
-from envs.reaching import TOUCH_HEIGHT
 
 ENV, N_SETS, SEED, SIZE, FRAMES = "daml/Reach-v0", 4, 5, 16, 8
 INFO = DatasetInfo(ENV, "train", SEED, N_SETS, N_OBJECTS, 20, STEPS, SIZE)
@@ -68,7 +67,7 @@ def test_a_set_is_the_task_set_of_its_index(data):
         points = data["goal_points"][index]
         assert points[:, :2] == pytest.approx(robot.tops[:, :2], abs=1e-6)
         above = points[:, 2] - robot.tops[:, 2]
-        assert ((above > -1e-6) & (above <= TOUCH_HEIGHT + 1e-6)).all()
+        assert ((above > -1e-6) & (above <= 1e-6)).all()
 
 
 def test_goals_of_a_set_share_their_first_frames(data):
