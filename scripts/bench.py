@@ -1,5 +1,6 @@
 """`daml bench`: how fast the hot paths are, beside their floors. Ratios are of runs that take turns."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Bench:
 
 def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     """Median frames a second of a bare renderer, of ours, and of a collected set."""
+    os.environ.setdefault("MUJOCO_GL", "egl")  # for the bare one; read when mujoco is imported
     import mujoco
     import numpy as np
 
