@@ -1,7 +1,7 @@
 """The `fast` preset as a meta-learner: shared trunk, adapted head, spatial and temporal learned loss.
 
 phi = theta - rates * d/dtheta L_psi(theta, human video)          one step, no action labels
-outer loss: behaviour cloning and final pose, on the robot's demonstration
+outer loss: behaviour cloning and the log density of the final pose, on the robot's demonstration
 """
 
 from functools import partial
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from agents import adap_net, meta_net
 from agents.imitation import Imitator, encode
+from agents.view import View, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
 
 QUERY_RATE = 0.3
@@ -22,10 +23,11 @@ POSE_WEIGHT = 0.2
 
 
 class Adapted(NamedTuple):
-    """head: the adapted head.  proposal: of the learned loss."""
+    """head: the adapted head.  proposal: of the learned loss.  log_spread: of the final pose."""
 
     head: Params
     proposal: adap_net.Proposal
+    log_spread: Tensor
 
 
 def init(generator: torch.Generator) -> MetaParams:
@@ -35,21 +37,23 @@ def init(generator: torch.Generator) -> MetaParams:
     return {"trunk": meta_net.init_trunk(generator), "theta": theta, "psi": adap_net.init(generator), "rates": rates}
 
 
-def adapt_head(inner_steps: int, meta: MetaParams, video: meta_net.View) -> Adapted:
+def adapt_head(inner_steps: int, meta: MetaParams, video: View) -> Adapted:
     """Steps of the learned loss on the frames of a video."""
-    proposal = adap_net.propose(meta["psi"], video.features)
+    proposal = adap_net.propose(meta["psi"], video.seen.features)
     inner = learned(meta_net.act, lambda psi, seen: adap_net.loss(psi, proposal, seen), meta["psi"])
     rule = gradient_descent(meta["rates"], clip=CLIP)
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-    return Adapted(head, proposal)
+    return Adapted(head, proposal, meta["trunk"]["log_spread"])
 
 
-def predict(adapted: Adapted, inputs: meta_net.View) -> dict[str, Tensor]:
+def predict(adapted: Adapted, inputs: View) -> dict[str, Tensor]:
     """The policy's action and final pose; and, to be looked at, its attention and what the learned loss proposed."""
     seen = meta_net.act(adapted.head, inputs)
     return {
         "action": seen.action,
         "pose": seen.pose,
+        "points": seen.points,
+        "log_spread": adapted.log_spread,
         "log_attention": seen.log_attention,
         "log_proposal": adapted.proposal.where,
     }
@@ -63,10 +67,12 @@ def outer_loss(hint: float) -> OuterLoss:
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         cloning = (outputs["action"] - targets["action"]).square().sum(-1).mean()
-        pose = (outputs["pose"] - meta_net.scaled_point(targets["pose"])).square().sum(-1).mean()
+        goal = scaled_point(targets["pose"])
+        pose = -meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal).mean()
+        error = (outputs["pose"] - goal).square().sum(-1).mean()
         shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"])
         total = cloning + POSE_WEIGHT * pose + hint * shown
-        return {"loss": total, "cloning": cloning, "pose": pose, "shown": shown}
+        return {"loss": total, "cloning": cloning, "pose": pose, "pose_error": error, "shown": shown}
 
     return loss
 
@@ -84,12 +90,18 @@ def log_mass_around(point: Tensor, log_map: Tensor) -> Tensor:
     return (log_map + (y[:, None] * x[None]).log().flatten()).logsumexp(0)
 
 
+def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
+    """uint8 [n, H, W, 3] -> what the shared trunk sees."""
+    return meta_net.perceive(meta["trunk"], images)
+
+
 def fast(inner_steps: int = 1) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
     return Imitator(
-        learner=MetaLearner(init, partial(adapt_head, inner_steps), predict, partial(encode, meta_net.perceive)),
-        perceive=meta_net.perceive,
+        learner=MetaLearner(init, partial(adapt_head, inner_steps), predict, partial(encode, perceive)),
+        perceive=perceive,
         outer_loss=outer_loss,
         frames=8,
         size=64,
+        images="first",
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -10,23 +10,25 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from agents.errors import AgentError
+from agents.view import STATE, View, scaled_state
 from daml import Example, MetaLearner, MetaParams, OuterLoss, Task
 from demos.record import Actor
 from demos.types import Video
 from demos.video import resample, resize
 
-Perceive = Callable[[MetaParams, Tensor, Tensor], Any]
-"""(meta-parameters, images uint8 [n, size, size, 3], state [n, 10]) -> what the adapted part of the policy sees of
-them, a pytree of [n, ...]. It is shared by all tasks and not adapted."""
+Perceive = Callable[[MetaParams, Tensor], Any]
+"""(meta-parameters, images uint8 [n, size, size, 3]) -> what the adapted part of the policy sees of them, a pytree of
+[n, ...]. It is shared by all tasks and not adapted."""
 
 
 class Imitator(NamedTuple):
     """A meta-learner that imitates videos, and what it needs to be fed.
 
-    learner: on encoded tasks; its outputs have "action" [n, 3].
+    learner: on encoded tasks; its outputs have "action" [m, 3].
     perceive: what turns images into what the learner adapts on.
     outer_loss: weight of the meta-training hint -> outer loss.
     frames: of a video that it watches.  size: side of its images [px].
+    images: of an episode that it acts on: the first one, or every one.
     """
 
     learner: MetaLearner
@@ -34,6 +36,7 @@ class Imitator(NamedTuple):
     outer_loss: Callable[[float], OuterLoss]
     frames: int
     size: int
+    images: Literal["first", "every"]
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
@@ -43,16 +46,22 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
         perceive: see `Perceive`.
         meta: the meta-parameters.
         tasks: support uint8 [tasks, frames, H, W, 3]; query inputs "image" uint8 [tasks, n, H, W, 3] and "state"
-            [tasks, n, 10].
+            [tasks, m, 10].
+
+    Returns:
+        The same tasks with a `View` as support and one as query inputs.
     """
-    video, image, state = tasks.support, tasks.query.inputs["image"], tasks.query.inputs["state"]
+    video, image, state = tasks.support, tasks.query.inputs["image"], scaled_state(tasks.query.inputs["state"])
     shown, asked = video.shape[:2], image.shape[:2]
-    # A human's video has no robot state: it is zeroed, as in the published code (of Yu et al. 2018).
-    states = torch.cat([state.new_zeros(shown.numel(), state.shape[-1]), state.flatten(0, 1)])
-    view = perceive(meta, torch.cat([video.flatten(0, 1), image.flatten(0, 1)]), states)
-    support = pytree.tree_map(lambda leaf: leaf[: shown.numel()].unflatten(0, shown), view)
-    query = pytree.tree_map(lambda leaf: leaf[shown.numel() :].unflatten(0, asked), view)
-    return Task(support, Example(query, tasks.query.targets))
+    seen = perceive(meta, torch.cat([video.flatten(0, 1), image.flatten(0, 1)]))
+    support = pytree.tree_map(lambda leaf: leaf[: shown.numel()].unflatten(0, shown), seen)
+    query = pytree.tree_map(lambda leaf: leaf[shown.numel() :].unflatten(0, asked), seen)
+    return Task(View(support, no_state(shown, state)), Example(View(query, state), tasks.query.targets))
+
+
+def no_state(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018)."""
+    return like.new_zeros(*shape, STATE)
 
 
 @dataclass(frozen=True)
@@ -67,23 +76,28 @@ class Policy:
     adapted: Any
 
     @torch.no_grad()
-    def outputs(self, image: np.ndarray, state: np.ndarray) -> dict[str, Tensor]:
-        """All that the network computes for one image, uint8 [size, size, 3], and robot state, float32 [10]."""
-        device = device_of(self.meta)
-        images, states = (torch.tensor(array[None], device=device) for array in (image, state))
-        return self.imitator.learner.predict(self.adapted, self.imitator.perceive(self.meta, images, states))
+    def look(self, image: np.ndarray) -> Any:
+        """What it sees of an image, uint8 [size, size, 3]."""
+        return self.imitator.perceive(self.meta, torch.tensor(image[None], device=device_of(self.meta)))
+
+    @torch.no_grad()
+    def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
+        """All that the network computes from what `look` returned and the robot's state, float32 [10]."""
+        states = scaled_state(torch.tensor(state[None], device=device_of(self.meta)))
+        return self.imitator.learner.predict(self.adapted, View(seen, states))
 
     def actor(self) -> Actor:
         """Who acts in one episode, from its first observation on; the action is float32 [3] in [-1, 1].
 
-        It looks at the episode's first image and goes by the robot's state from there: goals of reaching stand still,
-        and late images show the arm where the goal was.
+        A policy that acts on the first image only goes by the robot's state from there: the goal stands still, and late
+        images show the arm where it was.
         """
-        first: list[np.ndarray] = []
+        seen: list[Any] = []
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-            first[:] = first or [observation["image"]]
-            return self.outputs(first[0], observation["state"])["action"][0].clamp(-1, 1).cpu().numpy()
+            if not seen or self.imitator.images == "every":
+                seen[:] = [self.look(observation["image"])]
+            return self.outputs(seen[0], observation["state"])["action"][0].clamp(-1, 1).cpu().numpy()
 
         return act
 
@@ -103,7 +117,8 @@ def adapt_to_video(imitator: Imitator, meta: MetaParams, video: Video) -> Policy
     if video.n_frames < 2:
         raise AgentError(f"video: got {video.n_frames} frame, allowed 2 or more")
     frames = torch.tensor(watched_frames(imitator, video), device=device_of(meta))
-    view = imitator.perceive(meta, frames, torch.zeros(len(frames), 10, device=frames.device))
+    seen = imitator.perceive(meta, frames)
+    view = View(seen, no_state((len(frames),), next(iter(meta["theta"].values()))))
     return Policy(imitator, meta, imitator.learner.adapt(meta, view))
 
 

@@ -1,14 +1,14 @@
 """The policy of the `fast` preset: a shared trunk, one attention query, a small head.
 
-    image -> trunk -> unit features f[c] at every cell c      (shared by all tasks, not adapted)
-    attention[c] = softmax(temperature * query . f[c])        (adapted: the query is *what* to go to)
-    keypoint = expected position under the attention          (spatial soft-argmax, Levine et al. 2016)
-    appearance = expected feature under the attention         (tells how tall what is attended to is)
-    pose = where the fingertips should end                    (predicted from both; Yu et al. 2018)
-    action = mlp(keypoint, pose, robot state, bias transform)
+    image -> trunk -> unit features f[c] and a point p[c] at every cell c      (shared by all tasks, not adapted)
+    attention[c] = softmax(temperature * query . f[c])                         (adapted: the query is *what* to go to)
+    pose = mean of p[c] under the attention around its peak                    (where the fingertips should end)
+    action = mlp(pose, robot state, bias transform)                            (adapted)
 
 With unit features, the gradient of a log-attention with respect to the query is "the feature at that place minus the
-mean feature": one step along it points the attention at everything that looks like that place.
+mean feature": one step along it points the attention at everything that looks like that place. p[c] answers "where
+would the fingertips end if the goal were here", so attention and points together are a mixture density over final
+poses, one component a cell, and a goal that stands between two objects never comes out of it.
 """
 
 from typing import NamedTuple
@@ -18,38 +18,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.layers import conv2d, grid, init_conv, init_linear, linear
-from daml import MetaParams, Params
+from agents.view import STATE, View
+from daml import Params
 
 CHANNELS = 32
+POINT_CHANNELS = 32
 HIDDEN = 128
 TEMPERATURE = 8.0
-STATE = 10
+PEAK = 2
+"""Cells on each side of the attention's peak that the pose is read from."""
 ACTION = 3
 BIAS_TRANSFORM = 10
 """Size of the learned constant that is concatenated to the head's input (Finn et al. 2017b, arXiv 1709.04905)."""
 
-STATE_CENTRE = (0.45, 0.0, 0.15, 0.0, 0.0, 0.0, -2.3, 0.0, 2.2, 0.8)
-STATE_SCALE = (0.12, 0.15, 0.08, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.6)
-"""The robot state is shifted and scaled to about unit size: fingertip (3) [m], joints (7) [rad]."""
 
-
-class View(NamedTuple):
-    """What the policy sees. features: [..., channels, h, w], unit norm over channels.  state: [..., 10], scaled."""
+class Seen(NamedTuple):
+    """Of n images. features: [n, CHANNELS, h, w], unit norm over channels.  points: [n, 3, h, w], scaled."""
 
     features: Tensor
-    state: Tensor
+    points: Tensor
 
 
 class Activations(NamedTuple):
-    """All that the policy computes for n frames, for the learned loss to look at.
+    """All that the policy computes, for the learned loss to look at.
 
-    features: [n, channels, cells].  log_attention: [n, cells].  keypoint: [n, 2] in [-1, 1].  pose: [n, 3], scaled as
-    the fingertip in the state.  hidden: [n, HIDDEN].  action: [n, 3].
+    Of n images: log_attention [n, cells], keypoint [n, 2] in [-1, 1], points [n, cells, 3] and pose [n, 3], scaled as
+    the fingertip in the state.  Of m states: hidden [m, HIDDEN], action [m, 3].
     """
 
-    features: Tensor
     log_attention: Tensor
     keypoint: Tensor
+    points: Tensor
     pose: Tensor
     hidden: Tensor
     action: Tensor
@@ -61,57 +60,81 @@ def init_trunk(generator: torch.Generator) -> Params:
     init_conv(params, "conv2", 24, CHANNELS, (3, 3), generator)
     init_conv(params, "conv3", CHANNELS, CHANNELS, (3, 3), generator)
     init_conv(params, "conv4", CHANNELS, CHANNELS, (1, 1), generator)
+    init_conv(params, "point1", CHANNELS + 2, POINT_CHANNELS, (3, 3), generator)
+    init_conv(params, "context", POINT_CHANNELS, POINT_CHANNELS, (1, 1), generator)
+    init_conv(params, "point2", POINT_CHANNELS, POINT_CHANNELS, (1, 1), generator)
+    init_conv(params, "point3", POINT_CHANNELS, 3, (1, 1), generator, gain=0.1)
+    params["log_spread"] = torch.tensor(-0.7)
     return params
 
 
 def init_head(generator: torch.Generator) -> Params:
     params: Params = {"query": 0.01 * torch.randn(CHANNELS, generator=generator)}
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
-    init_linear(params, "pose1", 2 + CHANNELS + BIAS_TRANSFORM, 64, generator)
-    init_linear(params, "pose2", 64, 3, generator, gain=0.1)
-    init_linear(params, "fc1", 2 + 3 + STATE + BIAS_TRANSFORM, HIDDEN, generator)
+    init_linear(params, "fc1", 3 + STATE + BIAS_TRANSFORM, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
     init_linear(params, "fc3", HIDDEN, ACTION, generator, gain=0.1)
     return params
 
 
-def features(trunk: Params, images: Tensor) -> Tensor:
-    """uint8 [n, H, W, 3] -> unit features [n, CHANNELS, H / 4, W / 4]."""
+def perceive(trunk: Params, images: Tensor) -> Seen:
+    """uint8 [n, H, W, 3] -> the shared part of the policy, on a grid of H / 4 by W / 4 cells."""
     x = images.permute(0, 3, 1, 2).float() / 127.5 - 1
     x = F.relu(conv2d(trunk, "conv1", x, stride=2))
     x = F.relu(conv2d(trunk, "conv2", x, stride=2))
     x = F.relu(conv2d(trunk, "conv3", x))
+    return Seen(features(trunk, x), points(trunk, x))
+
+
+def features(trunk: Params, x: Tensor) -> Tensor:
+    """[n, CHANNELS, h, w] -> what is there: features of about unit norm, [n, CHANNELS, h, w]."""
     x = F.instance_norm(conv2d(trunk, "conv4", x))
     # Not quite unit length: what differs from the image's mean by little stays short.
     return x * (x.square().mean(1, keepdim=True) + 1).rsqrt() * CHANNELS**-0.5
 
 
-def perceive(meta: MetaParams, images: Tensor, state: Tensor) -> View:
-    """uint8 [n, H, W, 3] and [n, 10] [m], [rad] -> the shared part of the policy."""
-    return View(features(meta["trunk"], images), scaled_state(state))
+def points(trunk: Params, x: Tensor) -> Tensor:
+    """[n, CHANNELS, h, w] -> where that is: scaled points [n, 3, h, w].
 
-
-def scaled_state(state: Tensor) -> Tensor:
-    """[..., 10] [m], [rad] -> about unit size."""
-    return (state - state.new_tensor(STATE_CENTRE)) / state.new_tensor(STATE_SCALE)
-
-
-def scaled_point(point: Tensor) -> Tensor:
-    """[..., 3] [m] -> the fingertip's part of the scaled state."""
-    return (point - point.new_tensor(STATE_CENTRE[:3])) / point.new_tensor(STATE_SCALE[:3])
+    They depend on the cell's place in the image, on what is around it (how tall is it?), and, as the camera is never
+    quite in the same place, on the mean over the whole image.
+    """
+    n, _, h, w = x.shape
+    place = grid(h, w, like=x).T.reshape(1, 2, h, w).expand(n, -1, -1, -1)
+    x = F.relu(conv2d(trunk, "point1", torch.cat([x, place], 1), dilation=2))
+    x = F.relu(conv2d(trunk, "point2", x) + conv2d(trunk, "context", x.mean((2, 3), keepdim=True)))
+    return conv2d(trunk, "point3", x)
 
 
 def act(head: Params, view: View) -> Activations:
-    """The policy on n frames of one task: features [n, CHANNELS, h, w], state [n, STATE]."""
-    height, width = view.features.shape[-2:]
-    cells = view.features.flatten(-2)  # [n, channels, cells]
-    logits = TEMPERATURE * torch.einsum("k,nkc->nc", head["query"], cells)
-    log_attention = F.log_softmax(logits, dim=-1)
-    keypoint = log_attention.exp() @ grid(height, width, like=cells)  # [n, 2]
-    appearance = torch.einsum("nc,nkc->nk", log_attention.exp(), cells)  # [n, channels]
-    constant = head["bias_transform"].expand(len(cells), -1)
-    pose = linear(head, "pose2", F.relu(linear(head, "pose1", torch.cat([keypoint, appearance, constant], -1))))
-    x = torch.cat([keypoint, pose, view.state, constant], -1)
+    """The policy on n images and m states of one task."""
+    h, w = view.seen.features.shape[-2:]
+    cells = view.seen.features.flatten(-2)  # [n, channels, cells]
+    places = view.seen.points.flatten(-2).mT  # [n, cells, 3]
+    where = grid(h, w, like=cells)
+    log_attention = F.log_softmax(TEMPERATURE * torch.einsum("k,nkc->nc", head["query"], cells), dim=-1)
+    attention = log_attention.exp()
+    peak = attention * around(where[attention.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
+    pose = torch.einsum("nc,nck->nk", peak / peak.sum(-1, keepdim=True), places)
+    m = len(view.state)
+    x = torch.cat([pose.expand(m, -1), view.state, head["bias_transform"].expand(m, -1)], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
-    return Activations(cells, log_attention, keypoint, pose, hidden, linear(head, "fc3", hidden))
+    return Activations(log_attention, attention @ where, places, pose, hidden, linear(head, "fc3", hidden))
+
+
+def around(centres: Tensor, where: Tensor, reach: float) -> Tensor:
+    """[n, cells], 1 for the cells within `reach` of a centre on both axes, else 0: centres [n, 2], where [cells, 2]."""
+    return ((where - centres[:, None]).abs().amax(-1) < reach).to(where)
+
+
+def log_density(log_attention: Tensor, points: Tensor, log_spread: Tensor, pose: Tensor) -> Tensor:
+    """Log density [n] of final poses [n, 3] under the mixture of one Gaussian a cell, up to a constant (all scaled).
+
+    Args:
+        log_attention: [n, cells], the mixture's weights.
+        points: [n, cells, 3], its means.
+        log_spread: scalar, log of its standard deviation.
+    """
+    z = (pose[:, None] - points) * (-log_spread).exp()
+    return (log_attention - 0.5 * z.square().sum(-1)).logsumexp(-1) - 3 * log_spread

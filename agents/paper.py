@@ -20,7 +20,8 @@ from torch import Tensor
 
 from agents.imitation import Imitator, encode
 from agents.layers import conv1d, conv2d, grid, init_conv, init_linear, linear
-from agents.meta_net import ACTION, BIAS_TRANSFORM, STATE, View, scaled_point, scaled_state
+from agents.meta_net import ACTION, BIAS_TRANSFORM
+from agents.view import STATE, View, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
 
 STRIDES = (2, 2, 2, 1, 1)
@@ -74,9 +75,9 @@ def init_loss(generator: torch.Generator) -> Params:
     return params
 
 
-def perceive(meta: MetaParams, images: Tensor, state: Tensor) -> View:
-    """uint8 [n, H, W, 3] and [n, 10] -> images in [-1, 1] [n, 3, H, W] and the scaled state: nothing is shared."""
-    return View((images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(), scaled_state(state))
+def perceive(_: MetaParams, images: Tensor) -> Tensor:
+    """uint8 [n, H, W, 3] -> images in [-1, 1] [n, 3, H, W]: nothing is shared."""
+    return (images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
 
 
 def keypoints(theta: Params, images: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ def hidden(theta: Params, view: View, first: str) -> tuple[Tensor, Tensor]:
     Returns:
         Hidden activations [n, HIDDEN] and the predicted final pose [n, POSE].
     """
-    points = keypoints(theta, view.features)
+    points = keypoints(theta, view.seen)
     pose = linear(theta, "pose", points)
     constant = theta["bias_transform"].expand(len(points), -1)
     x = F.relu(linear(theta, first, torch.cat([points, pose, view.state, constant], -1)))
@@ -160,4 +161,5 @@ def paper(inner_steps: int = 1) -> Imitator:
         outer_loss=outer_loss,
         frames=20,
         size=100,
+        images="every",
     )

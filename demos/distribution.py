@@ -1,5 +1,7 @@
 """The task distribution over a dataset: support = a human's video, query = frames of robot demonstrations."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 
@@ -7,18 +9,25 @@ from daml import Example, Task
 from demos.errors import DemoError
 from demos.storage import Dataset
 
-QUERY_FRAMES = 5
-"""Frames of the robot's demonstration in a meta-step: the first one, where only the video tells, and later ones."""
+QUERY_STEPS = 8
+"""Steps of the robot's demonstration in a meta-step: the first one, where only the video tells, and later ones."""
 
 
 class SetTasks:
     """Draws meta-batches of whole object sets: all goals of a set in the same two scenes, told apart by the video."""
 
-    def __init__(self, dataset: Dataset, video_frames: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        video_frames: int,
+        images: Literal["first", "every"] = "every",
+        device: torch.device | str = "cpu",
+    ) -> None:
         """
         Args:
             dataset: complete.
             video_frames: of the human's video that a policy watches.
+            images: of the robot's demonstration that a policy acts on: its first one, or the one of every step.
             device: for the tensors.
 
         Raises:
@@ -27,6 +36,7 @@ class SetTasks:
         if not 2 <= video_frames <= dataset.info.video_frames:
             raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
+        self._images = slice(1) if images == "first" else slice(QUERY_STEPS)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -36,9 +46,9 @@ class SetTasks:
             rng: source of all randomness.
 
         Returns:
-            Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, QUERY_FRAMES, H, W,
-            3], "state" [tasks, QUERY_FRAMES, 10]; targets "action" [tasks, QUERY_FRAMES, 3], "pose" [tasks, 1, 3] [m],
-            "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
+            Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or QUERY_STEPS, H,
+            W, 3], "state" [tasks, QUERY_STEPS, 10]; targets "action" [tasks, QUERY_STEPS, 3], "pose" [tasks, 1, 3]
+            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
         """
         info = self._data.info
         most = info.n_sets * info.n_goals
@@ -47,12 +57,12 @@ class SetTasks:
         sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
         goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
         video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
-        later = rng.integers(1, info.steps, (n_tasks, QUERY_FRAMES - 1))
+        later = rng.integers(1, info.steps, (n_tasks, QUERY_STEPS - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         support = self._tensor(self._data["human_frames"][at, goal, video])
         inputs = {
-            "image": self._tensor(self._data["robot_frames"][at, goal, steps]),
+            "image": self._tensor(self._data["robot_frames"][at, goal, steps[:, self._images]]),
             "state": self._tensor(self._data["robot_states"][at, goal, steps]),
         }
         targets = {

@@ -1,7 +1,8 @@
 """The robot: a 7-joint arm with the kinematics of the Franka Emika Panda, drawn with light primitives.
 
 Source of link lengths and joint limits: Franka Emika, "Franka Control Interface documentation", Robot and interface
-specifications (Denavit-Hartenberg parameters in Craig's convention; joint position limits; hand TCP at 0.1034 m).
+specifications (Denavit-Hartenberg parameters in Craig's convention; joint position and velocity limits; hand TCP at
+0.1034 m).
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ JOINT_LIMITS = np.array(
     ]
 )
 """Lowest and highest angle of each joint [rad]."""
+JOINT_SPEEDS = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
+"""Highest speed of each joint [rad/s]."""
 HOME = np.array([0.0, -0.6, 0.0, -2.6, 0.0, 2.0, 0.785])
 """A posture with the gripper pointing down in front of the base [rad]."""
 FINGERTIP = "fingertip"
@@ -133,9 +136,11 @@ class FingertipController:
     def __post_init__(self) -> None:
         self._configuration = mink.Configuration(self.model)
         self._task = mink.FrameTask(FINGERTIP, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-6)
-        self._posture = mink.PostureTask(self.model, cost=1e-3)
+        self._posture = mink.PostureTask(self.model, cost=1e-2)
         self._posture.set_target(HOME)
-        self._limits = [mink.ConfigurationLimit(self.model)]
+        self._angles = mink.ConfigurationLimit(self.model)
+        speeds = {f"joint{i + 1}": speed for i, speed in enumerate(JOINT_SPEEDS)}
+        self._speeds = mink.VelocityLimit(self.model, speeds)
         self._down = mink.SO3.from_matrix(np.diag([1.0, -1.0, -1.0]))
         self.target = np.zeros(3)
 
@@ -143,17 +148,21 @@ class FingertipController:
         """Joint angles [7] [rad] that hold the fingertip at `position` [3] [m]."""
         self.target = np.clip(position, self.low, self.high)
         self._configuration.update(HOME)
-        return self._solve(iterations=10)
+        for _ in range(10):
+            self._solve(1.0, [self._angles])
+        return self._configuration.q.copy()
 
     def step(self, velocity: np.ndarray, duration: float) -> np.ndarray:
-        """Joint targets [7] [rad] after moving at `velocity` [3] [m/s] for `duration` [s], inside the workspace."""
-        self.target = np.clip(self.target + velocity * duration, self.low, self.high)
-        return self._solve(iterations=1)
+        """Joint targets [7] [rad] after moving at `velocity` [3] [m/s] for `duration` [s], inside the workspace.
 
-    def _solve(self, iterations: int) -> np.ndarray:
-        self._task.set_target(mink.SE3.from_rotation_and_translation(self._down, self.target))
-        for _ in range(iterations):
-            tasks = [self._task, self._posture]
-            velocity = mink.solve_ik(self._configuration, tasks, dt=1.0, solver="daqp", limits=self._limits)
-            self._configuration.integrate_inplace(velocity, 1.0)
+        No joint exceeds its speed: beyond the arm's reach, an unbounded step would jump to another posture for good.
+        """
+        self.target = np.clip(self.target + velocity * duration, self.low, self.high)
+        self._solve(duration, [self._angles, self._speeds])
         return self._configuration.q.copy()
+
+    def _solve(self, duration: float, limits: list[mink.Limit]) -> None:
+        self._task.set_target(mink.SE3.from_rotation_and_translation(self._down, self.target))
+        tasks = [self._task, self._posture]
+        velocity = mink.solve_ik(self._configuration, tasks, dt=duration, solver="daqp", limits=limits)
+        self._configuration.integrate_inplace(velocity, duration)

@@ -137,7 +137,7 @@ class Train:
             meta_train(
                 preset,
                 state,
-                SetTasks(open_dataset(data), imitator.frames, device),
+                SetTasks(open_dataset(data), imitator.frames, imitator.images, device),
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(

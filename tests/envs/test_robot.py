@@ -153,9 +153,6 @@ def test_the_controller_arrives_everywhere_over_the_objects(arm, start, goal):
     assert rotation[2, 2] < -0.99
 
 
-@pytest.mark.xfail(
-    strict=True, reason="beyond the arm's reach the inverse kinematics jumps to another posture for good"
-)
 def test_the_controller_comes_back_from_the_corners_of_the_workspace(arm):
     low, high = WORKSPACE
     for corner in itertools.product(*zip(low, high, strict=True)):
