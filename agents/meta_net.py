@@ -114,7 +114,9 @@ def act(head: Params, view: View) -> Activations:
     where = grid(h, w, like=cells)
     log_attention = F.log_softmax(TEMPERATURE * torch.einsum("k,nkc->nc", head["query"], cells), dim=-1)
     attention = log_attention.exp()
-    peak = attention * around(where[attention.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
+    # The place with most attention on it and around it, not the cell with most: an object covers several.
+    mass = F.avg_pool2d(attention.unflatten(-1, (h, w)), 2 * PEAK + 1, stride=1, padding=PEAK).flatten(-2)
+    peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
     pose = torch.einsum("nc,nck->nk", peak / peak.sum(-1, keepdim=True), places)
     m = len(view.state)
     x = torch.cat([pose.expand(m, -1), view.state, head["bias_transform"].expand(m, -1)], -1)

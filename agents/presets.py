@@ -30,7 +30,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
-        fast, inner_steps=1, steps=2000, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
+        fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
     ),
     "paper": Preset(
         paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
