@@ -239,7 +239,7 @@ def test_foreign_files_among_the_marks_do_no_harm(copy):
 
 
 def batch(data, seed, n_tasks=6):
-    return SetTasks(data, FRAMES).sample(n_tasks, np.random.default_rng(seed))
+    return SetTasks(data, FRAMES, augmented=False).sample(n_tasks, np.random.default_rng(seed))
 
 
 def test_a_batch_has_its_shapes(data):
@@ -254,9 +254,16 @@ def test_a_batch_has_its_shapes(data):
 
 
 def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
-    every, first = batch(data, 0), SetTasks(data, FRAMES, "first").sample(6, np.random.default_rng(0))
+    every, first = batch(data, 0), SetTasks(data, FRAMES, "first", augmented=False).sample(6, np.random.default_rng(0))
     assert torch.equal(first.query.inputs["image"], every.query.inputs["image"][:, :1])
     assert torch.equal(first.query.inputs["state"], every.query.inputs["state"])
+
+
+def test_augmentation_changes_a_batch_and_leaves_the_data_alone(data):
+    before = {name: np.array(data[name]) for name in INFO.arrays()}
+    plain, augmented = batch(data, 0), SetTasks(data, FRAMES).sample(6, np.random.default_rng(0))
+    assert not torch.equal(plain.support, augmented.support)
+    assert all(np.array_equal(data[name], before[name]) for name in before)
 
 
 def leaves(task):
