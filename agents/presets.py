@@ -13,12 +13,12 @@ from agents.paper import paper
 class Preset:
     """A kind of policy and its meta-training.
 
-    imitator: number of inner steps -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
+    imitator: number of inner steps, sizes -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
     meta-batch.  learning_rate: of Adam, at its highest.  hint: weight of the hint.  hint_steps: after which it is gone.
     max_norm: bound on the meta-gradient's norm.
     """
 
-    imitator: Callable[[int], Imitator]
+    imitator: Callable[..., Imitator]
     inner_steps: int
     steps: int
     tasks: int

@@ -249,7 +249,7 @@ def test_a_batch_has_its_shapes(data):
     assert task.query.inputs["image"].shape == (6, QUERY_STEPS, SIZE, SIZE, 3)
     assert task.query.inputs["state"].shape == (6, QUERY_STEPS, 10)
     assert task.query.targets["action"].shape == (6, QUERY_STEPS, 3)
-    assert task.query.targets["pose"].shape == (6, 1, 3)
+    assert task.query.targets["pose"].shape == (6, 1, 1, 3)
     assert task.query.targets["shown_at"].shape == (6, 2)
 
 
@@ -284,7 +284,7 @@ def rows(array, value):
 
 def which(data, task, i):
     """The (set, goal) of task `i` of a batch, found by its goal point."""
-    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0].numpy())
+    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0, 0].numpy())
     return int(at), int(goal)
 
 
