@@ -47,8 +47,8 @@ class SetTasks:
 
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or QUERY_STEPS, H,
-            W, 3], "state" [tasks, QUERY_STEPS, 10]; targets "action" [tasks, QUERY_STEPS, 3], "pose" [tasks, 1, 3]
-            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
+            W, 3], "state" [tasks, QUERY_STEPS, state]; targets "action" [tasks, QUERY_STEPS, action], "pose"
+            [tasks, points, 3] [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
         """
         info = self._data.info
         most = info.n_sets * info.n_goals
@@ -67,7 +67,7 @@ class SetTasks:
         }
         targets = {
             "action": self._tensor(self._data["robot_actions"][at, goal, steps]),
-            "pose": self._tensor(self._data["goal_points"][sets, goals][:, None]),
+            "pose": self._tensor(self._data["goal_points"][sets, goals]),
             "shown_at": self._tensor(self._data["goal_pixels"][sets, goals]),
         }
         return Task(support, Example(inputs, targets))
