@@ -69,6 +69,6 @@ class Adapt:
 
         found = read_clip_tasks(self.video)
         if found is None:
-            return sample_task_set(self.seed, "test", 0).robot_scenes[0], False
+            return sample_task_set(self.seed, "test", 0, env_id=env_id(self.env)).robot_scenes[0], False
         tasks, goal = found
         return tasks.robot_scenes[0].with_goal(goal), True
