@@ -198,7 +198,7 @@ def reach(config: BenchTeaching, target: float) -> tuple[list[float], list[float
     losses: list[float] = []
     start = time.perf_counter()
     state = new_state(config, learner, OUR_LEARNING_RATE)
-    while not averages or ((averages[-1] > target or len(losses) < WINDOW) and seconds[-1] < config.limit):
+    while len(losses) < WINDOW or (averages[-1] > target and len(losses) < 2 * OUR_STEPS):
         tasks = curves(config, OUR_CURVES, len(losses))
         for group in state.optimizer.param_groups:
             group["lr"] = OUR_LEARNING_RATE * rate_at(len(losses))
