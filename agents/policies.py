@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from agents.errors import AgentError
-from agents.imitation import Imitator
+from agents.imitation import Imitator, Policy, adapt_to_video
 from agents.presets import Preset, find_preset
 from daml import MetaParams, load, save
+from demos.types import Video
 
 BUNDLED = Path(__file__).parent / "bundled"
 """The policies in the box, one folder for each environment."""
@@ -50,6 +51,10 @@ class StoredPolicy:
     def imitator(self) -> Imitator:
         """What feeds it."""
         return self.preset.imitator(self.preset.inner_steps)
+
+    def adapt(self, video: Video) -> Policy:
+        """The one-shot moment: see `adapt_to_video`."""
+        return adapt_to_video(self.imitator(), self.meta, video)
 
 
 def save_policy(folder: Path, meta: MetaParams, config: PolicyConfig) -> None:
