@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.layers import conv1d, conv2d, init_conv
-from agents.meta_net import ACTION, CHANNELS, HIDDEN, Activations
+from agents.meta_net import CHANNELS, HIDDEN, Activations
+from agents.view import Sizes
 from daml import Params
 
 SPATIAL = 24
@@ -22,14 +23,14 @@ TEMPORAL = 32
 KERNEL = 3
 
 
-def init(generator: torch.Generator) -> Params:
+def init(generator: torch.Generator, sizes: Sizes) -> Params:
     params: Params = {}
     init_conv(params, "now", CHANNELS, SPATIAL, (1, 1), generator)
     init_conv(params, "ends", 2 * CHANNELS, SPATIAL, (1, 1), generator)
     init_conv(params, "space1", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space2", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space3", SPATIAL, 2, (1, 1), generator, gain=0.1)
-    init_conv(params, "time1", 2 + 3 + HIDDEN + ACTION, TEMPORAL, (KERNEL,), generator)
+    init_conv(params, "time1", 2 + 3 + HIDDEN + sizes.action, TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time2", TEMPORAL, TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time3", TEMPORAL, TEMPORAL, (1,), generator, gain=0.1)
     return params
@@ -63,8 +64,10 @@ def loss(psi: Params, proposal: Proposal, seen: Activations) -> Tensor:
         proposal: of `propose`.
         seen: what the policy computed for each frame.
     """
-    spatial = -((proposal.where + proposal.when).exp() * seen.log_attention).sum()
-    sequence = torch.cat([seen.keypoint, seen.pose, seen.hidden, seen.action], -1).T[None]  # [1, channels, frames]
+    spatial = -((proposal.where + proposal.when).exp() * seen.log_attention[:, 0]).sum()
+    sequence = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1).T[
+        None
+    ]  # [1, channels, frames]
     x = F.relu(conv1d(psi, "time1", sequence))
     x = F.relu(conv1d(psi, "time2", x))
     return spatial + conv1d(psi, "time3", x).square().mean()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents import adap_net, meta_net
 from agents.imitation import Imitator, encode
-from agents.view import View, scaled_point
+from agents.view import REACHING, Sizes, View, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
 
 QUERY_RATE = 0.3
@@ -30,11 +30,16 @@ class Adapted(NamedTuple):
     log_spread: Tensor
 
 
-def init(generator: torch.Generator) -> MetaParams:
+def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     """Meta-parameters: trunk, theta (the head), psi (the learned loss), rates (inner, one for each tensor of theta)."""
-    theta = meta_net.init_head(generator)
+    theta = meta_net.init_head(generator, sizes)
     rates = {name: torch.tensor(QUERY_RATE if name == "query" else HEAD_RATE) for name in theta}
-    return {"trunk": meta_net.init_trunk(generator), "theta": theta, "psi": adap_net.init(generator), "rates": rates}
+    return {
+        "trunk": meta_net.init_trunk(generator, sizes),
+        "theta": theta,
+        "psi": adap_net.init(generator, sizes),
+        "rates": rates,
+    }
 
 
 def adapt_head(inner_steps: int, meta: MetaParams, video: View) -> Adapted:
@@ -68,11 +73,11 @@ def outer_loss(hint: float) -> OuterLoss:
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         cloning = (outputs["action"] - targets["action"]).square().sum(-1).mean()
         goal = scaled_point(targets["pose"])
-        pose = -meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal).mean()
+        pose = -meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
         error = (outputs["pose"] - goal).square().sum(-1).mean()
         shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"])
-        total = cloning + POSE_WEIGHT * pose + hint * shown
-        return {"loss": total, "cloning": cloning, "pose": pose, "pose_error": error, "shown": shown}
+        total = cloning + POSE_WEIGHT * pose.sum(-1).mean() + hint * shown
+        return {"loss": total, "cloning": cloning, "pose": pose.mean(), "pose_error": error, "shown": shown}
 
     return loss
 
@@ -95,11 +100,12 @@ def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
     return meta_net.perceive(meta["trunk"], images)
 
 
-def fast(inner_steps: int = 1) -> Imitator:
+def fast(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
     return Imitator(
-        learner=MetaLearner(init, partial(adapt_head, inner_steps), predict, partial(encode, perceive)),
+        learner=MetaLearner(partial(init, sizes), partial(adapt_head, inner_steps), predict, partial(encode, perceive)),
         perceive=perceive,
+        sizes=sizes,
         outer_loss=outer_loss,
         frames=8,
         size=64,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from agents.errors import AgentError
-from agents.view import STATE, View, scaled_state
+from agents.view import Sizes, View, scaled_state
 from daml import Example, MetaLearner, MetaParams, OuterLoss, Task
 from demos.record import Actor
 from demos.types import Video
@@ -24,8 +24,9 @@ Perceive = Callable[[MetaParams, Tensor], Any]
 class Imitator(NamedTuple):
     """A meta-learner that imitates videos, and what it needs to be fed.
 
-    learner: on encoded tasks; its outputs have "action" [m, 3].
+    learner: on encoded tasks; its outputs have "action" [m, action].
     perceive: what turns images into what the learner adapts on.
+    sizes: of state and action.
     outer_loss: weight of the meta-training hint -> outer loss.
     frames: of a video that it watches.  size: side of its images [px].
     images: of an episode that it acts on: the first one, or every one.
@@ -33,6 +34,7 @@ class Imitator(NamedTuple):
 
     learner: MetaLearner
     perceive: Perceive
+    sizes: Sizes
     outer_loss: Callable[[float], OuterLoss]
     frames: int
     size: int
@@ -46,7 +48,7 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
         perceive: see `Perceive`.
         meta: the meta-parameters.
         tasks: support uint8 [tasks, frames, H, W, 3]; query inputs "image" uint8 [tasks, n, H, W, 3] and "state"
-            [tasks, m, 10].
+            [tasks, m, state].
 
     Returns:
         The same tasks with a `View` as support and one as query inputs.
@@ -56,12 +58,11 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
     seen = perceive(meta, torch.cat([video.flatten(0, 1), image.flatten(0, 1)]))
     support = pytree.tree_map(lambda leaf: leaf[: shown.numel()].unflatten(0, shown), seen)
     query = pytree.tree_map(lambda leaf: leaf[shown.numel() :].unflatten(0, asked), seen)
-    return Task(View(support, no_state(shown, state)), Example(View(query, state), tasks.query.targets))
-
-
-def no_state(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018)."""
-    return like.new_zeros(*shape, STATE)
+    # The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018).
+    return Task(
+        View(support, torch.zeros_like(state[:, :1]).expand(*shown, -1)),
+        Example(View(query, state), tasks.query.targets),
+    )
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,12 @@ class Policy:
 
     @torch.no_grad()
     def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
-        """All that the network computes from what `look` returned and the robot's state, float32 [10]."""
+        """All that the network computes from what `look` returned and the robot's state, float32 [state]."""
         states = scaled_state(torch.tensor(state[None], device=device_of(self.meta)))
         return self.imitator.learner.predict(self.adapted, View(seen, states))
 
     def actor(self) -> Actor:
-        """Who acts in one episode, from its first observation on; the action is float32 [3] in [-1, 1].
+        """Who acts in one episode, from its first observation on; the action is float32 [action] in [-1, 1].
 
         A policy that acts on the first image only goes by the robot's state from there: the goal stands still, and late
         images show the arm where it was.
@@ -118,7 +119,7 @@ def adapt_to_video(imitator: Imitator, meta: MetaParams, video: Video) -> Policy
         raise AgentError(f"video: got {video.n_frames} frame, allowed 2 or more")
     frames = torch.tensor(watched_frames(imitator, video), device=device_of(meta))
     seen = imitator.perceive(meta, frames)
-    view = View(seen, no_state((len(frames),), next(iter(meta["theta"].values()))))
+    view = View(seen, torch.zeros(len(frames), imitator.sizes.state, device=frames.device))
     return Policy(imitator, meta, imitator.learner.adapt(meta, view))
 
 

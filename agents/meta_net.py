@@ -1,6 +1,6 @@
 """The policy of the `fast` preset: a shared trunk, one attention query, a small head.
 
-    image -> trunk -> unit features f[c] and a point p[c] at every cell c      (shared by all tasks, not adapted)
+    image -> trunk -> unit features f[c] and points p[c] at every cell c       (shared by all tasks, not adapted)
     attention[c] = softmax(temperature * query . f[c])                         (adapted: the query is *what* to go to)
     pose = mean of p[c] under the attention around its peak                    (where the fingertips should end)
     action = mlp(pose, robot state, bias transform)                            (adapted)
@@ -9,6 +9,9 @@ With unit features, the gradient of a log-attention with respect to the query is
 mean feature": one step along it points the attention at everything that looks like that place. p[c] answers "where
 would the fingertips end if the goal were here", so attention and points together are a mixture density over final
 poses, one component a cell, and a goal that stands between two objects never comes out of it.
+
+A task may be about more places than the one that the video tells (what is picked is put into *the* container): each has
+a query of its own, which belongs to the trunk and is not adapted, and a point of its own at every cell.
 """
 
 from typing import NamedTuple
@@ -18,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.layers import conv2d, grid, init_conv, init_linear, linear
-from agents.view import STATE, View
+from agents.view import Sizes, View
 from daml import Params
 
 CHANNELS = 32
@@ -27,23 +30,25 @@ HIDDEN = 128
 TEMPERATURE = 8.0
 PEAK = 2
 """Cells on each side of the attention's peak that the pose is read from."""
-ACTION = 3
 BIAS_TRANSFORM = 10
 """Size of the learned constant that is concatenated to the head's input (Finn et al. 2017b, arXiv 1709.04905)."""
 
 
 class Seen(NamedTuple):
-    """Of n images. features: [n, CHANNELS, h, w], unit norm over channels.  points: [n, 3, h, w], scaled."""
+    """Of n images. features: [n, CHANNELS, h, w], unit norm over channels.  points: [n, places, 3, h, w], scaled.
+    log_landmarks: [n, places - 1, cells], the attention to the places that the video does not tell."""
 
     features: Tensor
     points: Tensor
+    log_landmarks: Tensor
 
 
 class Activations(NamedTuple):
     """All that the policy computes, for the learned loss to look at.
 
-    Of n images: log_attention [n, cells], keypoint [n, 2] in [-1, 1], points [n, cells, 3] and pose [n, 3], scaled as
-    the fingertip in the state.  Of m states: hidden [m, HIDDEN], action [m, 3].
+    Of n images: log_attention [n, places, cells], keypoint [n, 2] in [-1, 1] (of the first place), points [n, places,
+    cells, 3] and pose [n, places, 3], scaled as the fingertip in the state.  Of m states: hidden [m, HIDDEN], action
+    [m, action].
     """
 
     log_attention: Tensor
@@ -54,7 +59,7 @@ class Activations(NamedTuple):
     action: Tensor
 
 
-def init_trunk(generator: torch.Generator) -> Params:
+def init_trunk(generator: torch.Generator, sizes: Sizes) -> Params:
     params: Params = {}
     init_conv(params, "conv1", 3, 24, (5, 5), generator)
     init_conv(params, "conv2", 24, CHANNELS, (3, 3), generator)
@@ -63,17 +68,18 @@ def init_trunk(generator: torch.Generator) -> Params:
     init_conv(params, "point1", CHANNELS + 2, POINT_CHANNELS, (3, 3), generator)
     init_conv(params, "context", POINT_CHANNELS, POINT_CHANNELS, (1, 1), generator)
     init_conv(params, "point2", POINT_CHANNELS, POINT_CHANNELS, (1, 1), generator)
-    init_conv(params, "point3", POINT_CHANNELS, 3, (1, 1), generator, gain=0.1)
+    init_conv(params, "point3", POINT_CHANNELS, 3 * sizes.points, (1, 1), generator, gain=0.1)
+    params["landmarks"] = 0.01 * torch.randn(sizes.points - 1, CHANNELS, generator=generator)
     params["log_spread"] = torch.tensor(-0.7)
     return params
 
 
-def init_head(generator: torch.Generator) -> Params:
+def init_head(generator: torch.Generator, sizes: Sizes) -> Params:
     params: Params = {"query": 0.01 * torch.randn(CHANNELS, generator=generator)}
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
-    init_linear(params, "fc1", 3 + STATE + BIAS_TRANSFORM, HIDDEN, generator)
+    init_linear(params, "fc1", 3 * sizes.points + sizes.state + BIAS_TRANSFORM, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
-    init_linear(params, "fc3", HIDDEN, ACTION, generator, gain=0.1)
+    init_linear(params, "fc3", HIDDEN, sizes.action, generator, gain=0.1)
     return params
 
 
@@ -83,7 +89,13 @@ def perceive(trunk: Params, images: Tensor) -> Seen:
     x = F.relu(conv2d(trunk, "conv1", x, stride=2))
     x = F.relu(conv2d(trunk, "conv2", x, stride=2))
     x = F.relu(conv2d(trunk, "conv3", x))
-    return Seen(features(trunk, x), points(trunk, x))
+    what = features(trunk, x)
+    return Seen(what, points(trunk, x), attend(trunk["landmarks"], what))
+
+
+def attend(queries: Tensor, features: Tensor) -> Tensor:
+    """Log-attention of queries [places, CHANNELS] to features [n, CHANNELS, h, w]: [n, places, cells]."""
+    return F.log_softmax(TEMPERATURE * torch.einsum("pk,nkc->npc", queries, features.flatten(-2)), dim=-1)
 
 
 def features(trunk: Params, x: Tensor) -> Tensor:
@@ -94,7 +106,7 @@ def features(trunk: Params, x: Tensor) -> Tensor:
 
 
 def points(trunk: Params, x: Tensor) -> Tensor:
-    """[n, CHANNELS, h, w] -> where that is: scaled points [n, 3, h, w].
+    """[n, CHANNELS, h, w] -> where that is: scaled points [n, places, 3, h, w].
 
     They depend on the cell's place in the image, on what is around it (how tall is it?), and, as the camera is never
     quite in the same place, on the mean over the whole image.
@@ -103,38 +115,39 @@ def points(trunk: Params, x: Tensor) -> Tensor:
     place = grid(h, w, like=x).T.reshape(1, 2, h, w).expand(n, -1, -1, -1)
     x = F.relu(conv2d(trunk, "point1", torch.cat([x, place], 1), dilation=2))
     x = F.relu(conv2d(trunk, "point2", x) + conv2d(trunk, "context", x.mean((2, 3), keepdim=True)))
-    return conv2d(trunk, "point3", x)
+    return conv2d(trunk, "point3", x).unflatten(1, (-1, 3))
 
 
 def act(head: Params, view: View) -> Activations:
     """The policy on n images and m states of one task."""
     h, w = view.seen.features.shape[-2:]
-    cells = view.seen.features.flatten(-2)  # [n, channels, cells]
-    places = view.seen.points.flatten(-2).mT  # [n, cells, 3]
-    where = grid(h, w, like=cells)
-    log_attention = F.log_softmax(TEMPERATURE * torch.einsum("k,nkc->nc", head["query"], cells), dim=-1)
-    attention = log_attention.exp()
-    peak = attention * around(where[attention.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
-    pose = torch.einsum("nc,nck->nk", peak / peak.sum(-1, keepdim=True), places)
+    where = grid(h, w, like=view.seen.features)
+    told = attend(head["query"][None], view.seen.features)
+    log_attention = torch.cat([told, view.seen.log_landmarks], 1)  # [n, places, cells]
+    attention, points = log_attention.exp(), view.seen.points.flatten(-2).mT  # [n, places, cells, 3]
+    # The place with most attention on it and around it, not the cell with most: an object covers several.
+    mass = F.avg_pool2d(attention.unflatten(-1, (h, w)), 2 * PEAK + 1, stride=1, padding=PEAK).flatten(-2)
+    peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
+    pose = torch.einsum("npc,npck->npk", peak / peak.sum(-1, keepdim=True), points)
     m = len(view.state)
-    x = torch.cat([pose.expand(m, -1), view.state, head["bias_transform"].expand(m, -1)], -1)
+    x = torch.cat([pose.flatten(-2).expand(m, -1), view.state, head["bias_transform"].expand(m, -1)], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
-    return Activations(log_attention, attention @ where, places, pose, hidden, linear(head, "fc3", hidden))
+    return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, linear(head, "fc3", hidden))
 
 
 def around(centres: Tensor, where: Tensor, reach: float) -> Tensor:
-    """[n, cells], 1 for the cells within `reach` of a centre on both axes, else 0: centres [n, 2], where [cells, 2]."""
-    return ((where - centres[:, None]).abs().amax(-1) < reach).to(where)
+    """1 for the cells within `reach` of a centre on both axes, else 0: [..., 2] and [cells, 2] -> [..., cells]."""
+    return ((where - centres[..., None, :]).abs().amax(-1) < reach).to(where)
 
 
 def log_density(log_attention: Tensor, points: Tensor, log_spread: Tensor, pose: Tensor) -> Tensor:
-    """Log density [n] of final poses [n, 3] under the mixture of one Gaussian a cell, up to a constant (all scaled).
+    """Log density [n, places] of poses [n, places, 3] under the mixtures of a Gaussian a cell, up to a constant.
 
     Args:
-        log_attention: [n, cells], the mixture's weights.
-        points: [n, cells, 3], its means.
-        log_spread: scalar, log of its standard deviation.
+        log_attention: [n, places, cells], the mixtures' weights.
+        points: [n, places, cells, 3], their means.
+        log_spread: scalar, log of their standard deviation.
     """
-    z = (pose[:, None] - points) * (-log_spread).exp()
+    z = (pose[..., None, :] - points) * (-log_spread).exp()
     return (log_attention - 0.5 * z.square().sum(-1)).logsumexp(-1) - 3 * log_spread

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from agents.imitation import Imitator, encode
 from agents.layers import conv1d, conv2d, grid, init_conv, init_linear, linear
-from agents.meta_net import ACTION, BIAS_TRANSFORM
-from agents.view import STATE, View, scaled_point
+from agents.meta_net import BIAS_TRANSFORM
+from agents.view import REACHING, Sizes, View, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
 
 STRIDES = (2, 2, 2, 1, 1)
@@ -29,40 +29,38 @@ CHANNELS = 16
 KERNEL = 5
 HIDDEN = 200
 MIXTURES = 20
-POSE = 3
 TIME_KERNEL = 10
 TIME_CHANNELS = 32
 LOSS_SCALE = 50.0**2
 RATE = 0.01
 CLIP = 10.0
 POSE_WEIGHT = 0.1
-FEATURES = 2 * CHANNELS + POSE + STATE + BIAS_TRANSFORM
 
 
 class Mixture(NamedTuple):
-    """A mixture of diagonal Gaussians over actions: log_weight [n, k], mean and log_std [n, k, ACTION]."""
+    """A mixture of diagonal Gaussians over actions: log_weight [n, k], mean and log_std [n, k, action]."""
 
     log_weight: Tensor
     mean: Tensor
     log_std: Tensor
 
 
-def init(generator: torch.Generator) -> MetaParams:
+def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     """Meta-parameters: theta (the whole policy) and psi (the learned loss). The inner rate is not learned."""
-    return {"theta": init_policy(generator), "psi": init_loss(generator)}
+    return {"theta": init_policy(generator, sizes), "psi": init_loss(generator)}
 
 
-def init_policy(generator: torch.Generator) -> Params:
+def init_policy(generator: torch.Generator, sizes: Sizes) -> Params:
     params: Params = {}
     for i in range(len(STRIDES)):
         init_conv(params, f"conv{i}", 3 if i == 0 else CHANNELS, CHANNELS, (KERNEL, KERNEL), generator)
         params[f"norm{i}.w"], params[f"norm{i}.b"] = torch.ones(CHANNELS, 1, 1), torch.zeros(CHANNELS, 1, 1)
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
-    init_linear(params, "pose", 2 * CHANNELS, POSE, generator, gain=0.1)
+    init_linear(params, "pose", 2 * CHANNELS, 3 * sizes.points, generator, gain=0.1)
     for first in ("act1", "watch1"):
-        init_linear(params, first, FEATURES, HIDDEN, generator)
+        init_linear(params, first, 2 * CHANNELS + 3 * sizes.points + sizes.state + BIAS_TRANSFORM, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
-    init_linear(params, "fc3", HIDDEN, MIXTURES * (1 + 2 * ACTION), generator, gain=0.1)
+    init_linear(params, "fc3", HIDDEN, MIXTURES * (1 + 2 * sizes.action), generator, gain=0.1)
     return params
 
 
@@ -96,7 +94,7 @@ def hidden(theta: Params, view: View, first: str) -> tuple[Tensor, Tensor]:
     """The policy up to its last hidden layer, through the first layer for acting ("act1") or watching ("watch1").
 
     Returns:
-        Hidden activations [n, HIDDEN] and the predicted final pose [n, POSE].
+        Hidden activations [n, HIDDEN] and the predicted poses [n, 3 * places].
     """
     points = keypoints(theta, view.seen)
     pose = linear(theta, "pose", points)
@@ -126,11 +124,18 @@ def adapt_all(inner_steps: int, meta: MetaParams, video: View) -> Params:
 def predict(theta: Params, inputs: View) -> dict[str, Tensor]:
     """The most likely component's mean as the action, the mixture for the outer loss, and the final pose."""
     x, pose = hidden(theta, inputs, "act1")
-    logits, mean, log_std = linear(theta, "fc3", x).split([MIXTURES, MIXTURES * ACTION, MIXTURES * ACTION], -1)
-    mean, log_std = mean.unflatten(-1, (MIXTURES, ACTION)), log_std.unflatten(-1, (MIXTURES, ACTION)).clamp(-4, 2)
+    mixture = linear(theta, "fc3", x)
+    logits, mean, log_std = mixture[:, :MIXTURES], *mixture[:, MIXTURES:].chunk(2, -1)
+    mean, log_std = mean.unflatten(-1, (MIXTURES, -1)), log_std.unflatten(-1, (MIXTURES, -1)).clamp(-4, 2)
     best = F.one_hot(logits.argmax(-1), MIXTURES).to(mean)
     action = torch.einsum("nk,nka->na", best, mean)
-    return {"action": action, "pose": pose, "log_weight": F.log_softmax(logits, -1), "mean": mean, "log_std": log_std}
+    return {
+        "action": action,
+        "pose": pose.unflatten(-1, (-1, 3)),
+        "log_weight": F.log_softmax(logits, -1),
+        "mean": mean,
+        "log_std": log_std,
+    }
 
 
 def outer_loss(hint: float) -> OuterLoss:
@@ -146,18 +151,19 @@ def outer_loss(hint: float) -> OuterLoss:
 
 
 def log_likelihood(mixture: Mixture, action: Tensor) -> Tensor:
-    """Log density of actions [n, ACTION] under a mixture: [n]."""
+    """Log density of actions [n, action] under a mixture: [n]."""
     z = (action[:, None] - mixture.mean) * (-mixture.log_std).exp()
     log_2pi = torch.log(torch.tensor(2 * torch.pi, dtype=z.dtype, device=z.device))
     component = -(0.5 * z.square() + mixture.log_std + 0.5 * log_2pi).sum(-1)
     return (mixture.log_weight + component).logsumexp(-1)
 
 
-def paper(inner_steps: int = 1) -> Imitator:
+def paper(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
     return Imitator(
-        learner=MetaLearner(init, partial(adapt_all, inner_steps), predict, partial(encode, perceive)),
+        learner=MetaLearner(partial(init, sizes), partial(adapt_all, inner_steps), predict, partial(encode, perceive)),
         perceive=perceive,
+        sizes=sizes,
         outer_loss=outer_loss,
         frames=20,
         size=100,

@@ -13,12 +13,12 @@ from agents.paper import paper
 class Preset:
     """A kind of policy and its meta-training.
 
-    imitator: number of inner steps -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
+    imitator: number of inner steps, sizes -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
     meta-batch.  learning_rate: of Adam, at its highest.  hint: weight of the hint.  hint_steps: after which it is gone.
     max_norm: bound on the meta-gradient's norm.
     """
 
-    imitator: Callable[[int], Imitator]
+    imitator: Callable[..., Imitator]
     inner_steps: int
     steps: int
     tasks: int
@@ -30,7 +30,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
-        fast, inner_steps=1, steps=2000, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
+        fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
     ),
     "paper": Preset(
         paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0

@@ -4,14 +4,29 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-STATE = 10
-STATE_CENTRE = (0.45, 0.0, 0.15, 0.0, 0.0, 0.0, -2.3, 0.0, 2.2, 0.8)
-STATE_SCALE = (0.12, 0.15, 0.08, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.6)
-"""The robot state is shifted and scaled to about unit size: fingertip (3) [m], joints (7) [rad]."""
+
+class Sizes(NamedTuple):
+    """What a policy is made for.
+
+    state: numbers in the robot's state.  action: in its action.  points: places that a task is about; the video tells
+    the first, the others (the container to put it in) are found without.
+    """
+
+    state: int
+    action: int
+    points: int
+
+
+REACHING = Sizes(state=10, action=3, points=1)
+
+STATE_CENTRE = (0.45, 0.0, 0.15, 0.0, 0.0, 0.0, -2.3, 0.0, 2.2, 0.8, 0.04)
+STATE_SCALE = (0.12, 0.15, 0.08, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.6, 0.02)
+"""The robot state is shifted and scaled to about unit size: fingertip (3) [m], joints (7) [rad], and, where there is
+one, the opening of the gripper [m]."""
 
 
 class View(NamedTuple):
-    """seen: what was perceived of n images, a pytree of [n, ...].  state: [m, STATE], scaled; m = n, or n = 1: one
+    """seen: what was perceived of n images, a pytree of [n, ...].  state: [m, state], scaled; m = n, or n = 1: one
     image for all states."""
 
     seen: Any
@@ -19,8 +34,9 @@ class View(NamedTuple):
 
 
 def scaled_state(state: Tensor) -> Tensor:
-    """[..., STATE] [m], [rad] -> about unit size."""
-    return (state - state.new_tensor(STATE_CENTRE)) / state.new_tensor(STATE_SCALE)
+    """[..., state] [m], [rad] -> about unit size."""
+    n = state.shape[-1]
+    return (state - state.new_tensor(STATE_CENTRE[:n])) / state.new_tensor(STATE_SCALE[:n])
 
 
 def scaled_point(point: Tensor) -> Tensor:

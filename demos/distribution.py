@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from daml import Example, Task
+from demos.augment import augment
 from demos.errors import DemoError
 from demos.storage import Dataset
 
@@ -21,6 +22,7 @@ class SetTasks:
         dataset: Dataset,
         video_frames: int,
         images: Literal["first", "every"] = "every",
+        augmented: bool = True,
         device: torch.device | str = "cpu",
     ) -> None:
         """
@@ -28,6 +30,7 @@ class SetTasks:
             dataset: complete.
             video_frames: of the human's video that a policy watches.
             images: of the robot's demonstration that a policy acts on: its first one, or the one of every step.
+            augmented: whether sets are changed by `demos.augment`, or given as they were collected.
             device: for the tensors.
 
         Raises:
@@ -36,6 +39,7 @@ class SetTasks:
         if not 2 <= video_frames <= dataset.info.video_frames:
             raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
+        self._augment = augmented
         self._images = slice(1) if images == "first" else slice(QUERY_STEPS)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
@@ -47,7 +51,7 @@ class SetTasks:
 
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or QUERY_STEPS, H,
-            W, 3], "state" [tasks, QUERY_STEPS, 10]; targets "action" [tasks, QUERY_STEPS, 3], "pose" [tasks, 1, 3]
+            W, 3], "state" [tasks, QUERY_STEPS, 10]; targets "action" [tasks, QUERY_STEPS, 3], "pose" [tasks, 1, 1, 3]
             [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
         """
         info = self._data.info
@@ -60,17 +64,23 @@ class SetTasks:
         later = rng.integers(1, info.steps, (n_tasks, QUERY_STEPS - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
-        support = self._tensor(self._data["human_frames"][at, goal, video])
-        inputs = {
-            "image": self._tensor(self._data["robot_frames"][at, goal, steps[:, self._images]]),
-            "state": self._tensor(self._data["robot_states"][at, goal, steps]),
+        arrays = {
+            "video": self._data["human_frames"][at, goal, video],
+            "shown_at": self._data["goal_pixels"][sets, goals],
+            "image": self._data["robot_frames"][at, goal, steps[:, self._images]],
+            "state": self._data["robot_states"][at, goal, steps],
+            "action": self._data["robot_actions"][at, goal, steps],
+            "pose": self._data["goal_points"][sets, goals][:, None, None],
         }
-        targets = {
-            "action": self._tensor(self._data["robot_actions"][at, goal, steps]),
-            "pose": self._tensor(self._data["goal_points"][sets, goals][:, None]),
-            "shown_at": self._tensor(self._data["goal_pixels"][sets, goals]),
-        }
-        return Task(support, Example(inputs, targets))
+        if self._augment:
+            for start in range(0, n_tasks, info.n_goals):
+                augment({name: array[start : start + info.n_goals] for name, array in arrays.items()}, rng, info.env_id)
+        tensors = {name: self._tensor(array) for name, array in arrays.items()}
+        query = Example(
+            {name: tensors[name] for name in ("image", "state")},
+            {name: tensors[name] for name in ("action", "pose", "shown_at")},
+        )
+        return Task(tensors["video"], query)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)

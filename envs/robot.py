@@ -122,6 +122,14 @@ def _capsule(body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba:
     )
 
 
+def mirrored_joints(angles: np.ndarray) -> np.ndarray:
+    """Joint angles [..., 7] [rad] of the same posture in the mirror at the plane y = 0.
+
+    The last one turns about the angle at which the hand is mounted.
+    """
+    return angles * [-1, 1, -1, 1, -1, 1, -1] + [0, 0, 0, 0, 0, 0, np.pi / 2]
+
+
 @dataclass
 class FingertipController:
     """Differential inverse kinematics: fingertip velocities to joint targets, with the gripper kept pointing down.

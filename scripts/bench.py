@@ -10,7 +10,8 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from scripts.bench_core import BenchCore, BenchTeaching
+from scripts.bench_core import BenchCore
+from scripts.bench_teaching import BenchTeaching
 from scripts.common import console, env_id, machine
 
 

@@ -1,4 +1,4 @@
-"""`daml bench core` and `daml bench teaching`: meta-steps per second, ours and others', on the same mathematics."""
+"""`daml bench core`: meta-steps per second, ours and others', on the same mathematics."""
 
 from __future__ import annotations
 
@@ -58,31 +58,6 @@ class BenchCore:
 
 
 @dataclass(frozen=True)
-class BenchTeaching:
-    """The teaching example: two curves, 5 inner steps, L1 loss; time of a meta-step by its loop and by ours."""
-
-    rounds: int = 15
-    """Turns each implementation gets; the median is reported."""
-    tasks: int = 2
-    """Curves in a meta-batch: one of each phase."""
-    points: int = 10
-    """Points shown of each curve."""
-    out: Path = Path("runs/bench_teaching")
-    """Folder for results.json."""
-
-    def run(self) -> None:
-        """Checks, times, prints."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        problem = make_problem(self.tasks, 5, self.points, "cpu", absolute=True)
-        row = timed(
-            {"plain loop": plain_loop, "daml": ours, "daml compiled": compiled_ours(problem)}, problem, self.rounds
-        )
-        (self.out / "results.json").write_text(json.dumps(row, indent=2) + "\n")
-        for name, seconds in row.items():
-            print(f"{name:<16}{1e3 * seconds:8.2f} ms a meta-gradient {row['plain loop'] / seconds:6.1f} x")
-
-
-@dataclass(frozen=True)
 class Problem:
     """One meta-gradient to compute.
 
@@ -102,18 +77,18 @@ MetaGradient = Callable[[Problem], tuple["torch.Tensor", "Params"]]
 """Problem -> loss, gradient by name."""
 
 
-def make_problem(n_tasks: int, n_steps: int, points: int, device: str, absolute: bool = False) -> Problem:
+def make_problem(n_tasks: int, n_steps: int, points: int, device: str) -> Problem:
     """Sinusoids, and initial weights."""
     import numpy as np
     import torch
 
-    from daml.tasks.sinusoid import FAMILIES, Sinusoids, init_meta_net, l1, mse
+    from daml.tasks.sinusoid import FAMILIES, Sinusoids, init_meta_net, mse
 
-    curves = Sinusoids(FAMILIES["two-phase" if absolute else "standard"], n_support=points)
+    curves = Sinusoids(FAMILIES["standard"], n_support=points)
     tasks = torch.utils._pytree.tree_map(lambda leaf: leaf.to(device), curves.sample(n_tasks, np.random.default_rng(0)))
     theta = init_meta_net(torch.Generator().manual_seed(0), 1)
     theta = {name: tensor.to(device).requires_grad_() for name, tensor in theta.items()}
-    return Problem(theta, tasks, n_steps, l1 if absolute else mse)
+    return Problem(theta, tasks, n_steps, mse)
 
 
 def ours(problem: Problem, objective: Callable | None = None, map_tasks: Callable | None = None):

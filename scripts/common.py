@@ -1,7 +1,9 @@
 """What the commands share: environment names, devices, the console, the machine."""
 
+import ctypes
 import os
 import platform
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -61,3 +63,14 @@ def machine(device: str = "cpu") -> str:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_memory() -> None:
+    """Lets glibc keep large blocks for the next operation, instead of giving them back and having them zeroed again.
+
+    Activations of tens of megabytes come and go in every operation; it saves a tenth of a meta-step.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        m_trim_threshold, m_mmap_threshold = -1, -3  # of malloc.h
+        libc.mallopt(m_mmap_threshold, 2**25)  # the most that it takes
+        libc.mallopt(m_trim_threshold, 2**31 - 1)

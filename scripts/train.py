@@ -8,15 +8,15 @@ from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.common import console, cores, env_id, find_device, machine
+from scripts.common import console, cores, env_id, find_device, keep_memory, machine
 from scripts.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
     from agents.presets import Preset
     from daml import MetaParams
 
-VALIDATE_EVERY = 300
-VALIDATION_TASKS = 30
+VALIDATE_EVERY = 500
+VALIDATION_TASKS = 60
 EVALUATION_SEED = 1
 
 
@@ -36,7 +36,7 @@ class Train:
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Path = Path("runs/reach")
     """Folder of the run."""
-    sets: int = 1200
+    sets: int = 2000
     """Object sets to collect; each has three tasks."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting."""
@@ -56,6 +56,7 @@ class Train:
     def run(self) -> None:
         # Threads that wait actively stay in step when other programs want the cores. Read when torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "active")
+        keep_memory()
         from agents.presets import find_preset
 
         run = replace(self, sets=8, steps=6, eval_tasks=3, eval_trials=1) if self.quick else self
@@ -137,7 +138,7 @@ class Train:
             meta_train(
                 preset,
                 state,
-                SetTasks(open_dataset(data), imitator.frames, imitator.images, device),
+                SetTasks(open_dataset(data), imitator.frames, imitator.images, device=device),
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(

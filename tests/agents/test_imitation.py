@@ -1,6 +1,7 @@
 """Adaptation to a video, evaluation, and policies on disk."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,20 @@ def test_an_action_is_three_numbers_in_bounds() -> None:
     assert action.shape == (3,)
     assert action.dtype == np.float32
     assert np.abs(action).max() <= 1
+
+
+@pytest.mark.parametrize(("preset", "looks"), [("fast", 1), ("paper", 3)])
+def test_an_actor_looks_once_or_every_time(preset: str, looks: int) -> None:
+    policy = adapt_to_video(PRESETS[preset].imitator(1), fresh(preset), a_video())
+    seen: list[int] = []
+    perceive = policy.imitator.perceive
+    counting = policy.imitator._replace(
+        perceive=lambda meta, images: (seen.append(len(images)), perceive(meta, images))[1]
+    )
+    act = replace(policy, imitator=counting).actor()
+    for _ in range(3):
+        act(an_observation(), {})
+    assert seen == [1] * looks
 
 
 def test_wilson_agrees_with_scipy() -> None:

@@ -6,6 +6,7 @@ import torch
 
 from agents import fast, meta_net, paper
 from agents.presets import PRESETS
+from agents.view import REACHING, Sizes, View
 from daml import Example, MetaParams, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
 
 N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 32
@@ -21,8 +22,8 @@ def some_tasks(seed: int = 0) -> Task:
     def numbers(*shape: int) -> torch.Tensor:
         return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
 
-    inputs = {"image": images(QUERY), "state": numbers(QUERY, meta_net.STATE)}
-    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 3), "shown_at": numbers(2)}
+    inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
+    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(2)}
     return Task(images(VIDEO), Example(inputs, targets))
 
 
@@ -37,12 +38,16 @@ def some_meta(preset: str, seed: int = 0) -> MetaParams:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
-    options = {"learner": imitator.learner, "outer_loss": imitator.outer_loss(1.0)}
-    mapped, _ = meta_grad(meta, some_tasks(), map_tasks=vmap_tasks, **options)
-    looped, _ = meta_grad(meta, some_tasks(), map_tasks=loop_tasks, **options)
+    encoded = imitator.learner.encode(meta, some_tasks())
+    encoded = torch.utils._pytree.tree_map(lambda leaf: leaf.detach().double(), encoded)
+    meta = {g: {n: t.detach().double().requires_grad_() for n, t in params.items()} for g, params in meta.items()}
+    learner = imitator.learner._replace(encode=lambda meta, tasks: tasks)
+    options = {"learner": learner, "outer_loss": imitator.outer_loss(1.0)}
+    mapped, _ = meta_grad(meta, encoded, map_tasks=vmap_tasks, **options)
+    looped, _ = meta_grad(meta, encoded, map_tasks=loop_tasks, **options)
     for group, gradients in mapped.items():
         for name, gradient in gradients.items():
-            torch.testing.assert_close(gradient, looped[group][name], rtol=1e-3, atol=1e-5)
+            torch.testing.assert_close(gradient, looped[group][name], rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -94,17 +99,24 @@ def test_meta_gradients_of_the_paper_preset_equal_finite_differences() -> None:
 
 
 def test_meta_gradients_of_the_fast_preset_equal_finite_differences() -> None:
-    imitator = PRESETS["fast"].imitator(1)
-    meta = {g: {n: t.detach().double() for n, t in params.items()} for g, params in some_meta("fast").items()}
+    sizes = Sizes(state=REACHING.state, action=3, points=2)
+    imitator = PRESETS["fast"].imitator(1, sizes)
+    meta = imitator.learner.init(torch.Generator().manual_seed(0))
+    meta = {g: {n: t.double() for n, t in params.items()} for g, params in meta.items()}
     tasks = some_tasks()
     generator = torch.Generator().manual_seed(0)  # a draw that has no ReLU at its kink
 
     def normal(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
-    view = meta_net.View(normal(VIDEO, meta_net.CHANNELS, 8, 8), torch.zeros(VIDEO, meta_net.STATE).double())
-    asked = meta_net.View(normal(QUERY, meta_net.CHANNELS, 8, 8), normal(QUERY, meta_net.STATE))
-    targets = {name: value[0].double() for name, value in tasks.query.targets.items()}
+    def seen(images: int) -> meta_net.Seen:
+        return meta_net.Seen(
+            normal(images, meta_net.CHANNELS, 8, 8), normal(images, 2, 3, 8, 8), normal(images, 1, 64).log_softmax(-1)
+        )
+
+    view = View(seen(VIDEO), torch.zeros(VIDEO, REACHING.state).double())
+    asked = View(seen(1), normal(QUERY, REACHING.state))
+    targets = {name: value[0].double() for name, value in tasks.query.targets.items()} | {"pose": normal(1, 2, 3)}
 
     def loss(moved: MetaParams) -> torch.Tensor:
         adapted = imitator.learner.adapt(moved, view)
@@ -157,20 +169,61 @@ def test_a_meta_step_with_the_fused_optimiser_equals_the_plain_one() -> None:
     torch.testing.assert_close(*stepped, rtol=1e-4, atol=1e-6)
 
 
+def alone(features: torch.Tensor, points: torch.Tensor) -> meta_net.Seen:
+    """What is seen where the video tells the only place: features and points [n, 3, h, w]."""
+    return meta_net.Seen(features, points[:, None], torch.zeros(len(points), 0, points[0, 0].numel()))
+
+
 def test_the_query_moves_towards_the_feature_that_the_loss_points_at() -> None:
     """Closed form: with a proposal at one cell, the step is rate * temperature * (feature there - mean feature)."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(1, meta_net.CHANNELS, 4, 4, generator=generator)
-    head = meta_net.init_head(generator)
+    head = meta_net.init_head(generator, REACHING)
     head["query"] = torch.zeros(meta_net.CHANNELS)
-    view = meta_net.View(features, torch.zeros(1, meta_net.STATE))
+    view = View(alone(features, torch.zeros(1, 3, 4, 4)), torch.zeros(1, REACHING.state))
 
     def loss(query: torch.Tensor) -> torch.Tensor:
-        return -meta_net.act({**head, "query": query}, view).log_attention[0, 5]
+        return -meta_net.act({**head, "query": query}, view).log_attention[0, 0, 5]
 
     step = -torch.func.grad(loss)(head["query"])
     cells = features[0].flatten(1)
     torch.testing.assert_close(step, meta_net.TEMPERATURE * (cells[:, 5] - cells.mean(1)))
+
+
+def attending(features: torch.Tensor, points: torch.Tensor) -> meta_net.Activations:
+    """What the policy computes with a query along the first channel: [1, CHANNELS, h, w] and [1, 3, h, w]."""
+    head = meta_net.init_head(torch.Generator().manual_seed(0), REACHING)
+    head["query"] = torch.eye(meta_net.CHANNELS)[0]
+    return meta_net.act(head, View(alone(features, points), torch.zeros(2, REACHING.state)))
+
+
+def test_the_pose_never_lies_between_two_objects() -> None:
+    features, points = torch.zeros(1, meta_net.CHANNELS, 12, 12), torch.zeros(1, 3, 12, 12)
+    features[0, 0, 1, 1], points[0, :, 1, 1] = 1.2, 3.0  # a little more like the query
+    features[0, 0, 9, 9], points[0, :, 9, 9] = 1.1, -3.0
+    seen = attending(features, points)
+    near = seen.log_attention.exp().unflatten(-1, (12, 12))[0, 0, :5, :5]
+    assert seen.pose[0, 0, 0].item() == pytest.approx(3.0 * (near[1, 1] / near.sum()).item(), rel=1e-5)
+    assert seen.pose[0, 0, 0] > 1
+
+
+def test_one_image_serves_all_states() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(1, meta_net.CHANNELS, 4, 4, generator=generator)
+    points = torch.randn(1, 3, 4, 4, generator=generator)
+    one, two = attending(features, points), attending(features.expand(2, -1, -1, -1), points.expand(2, -1, -1, -1))
+    torch.testing.assert_close(one.action, two.action)
+    assert one.pose.shape == (1, 1, 3)
+
+
+def test_the_density_of_poses_is_the_mixture_of_gaussians() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(1, 5, generator=generator).log_softmax(-1)
+    means, pose = torch.randn(1, 5, 3, generator=generator), torch.randn(1, 3, generator=generator)
+    spread = torch.tensor(0.4)
+    gaussians = torch.distributions.Normal(means, spread).log_prob(pose[:, None]).sum(-1)
+    expected = (weights + gaussians).logsumexp(-1) + 1.5 * torch.log(torch.tensor(2 * torch.pi))
+    torch.testing.assert_close(meta_net.log_density(weights, means, spread.log(), pose), expected)
 
 
 def test_mass_around_a_point_is_spread_over_the_nearest_cells() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from demos.collect import DISTURBANCE, STEPS, collect, demonstrate_set
-from demos.distribution import QUERY_FRAMES, SetTasks
+from demos.distribution import QUERY_STEPS, SetTasks
 from demos.errors import DemoError
 from demos.storage import Dataset, DatasetInfo, create, open_dataset
 from demos.tasks import N_OBJECTS, sample_task_set
@@ -239,18 +239,31 @@ def test_foreign_files_among_the_marks_do_no_harm(copy):
 
 
 def batch(data, seed, n_tasks=6):
-    return SetTasks(data, FRAMES).sample(n_tasks, np.random.default_rng(seed))
+    return SetTasks(data, FRAMES, augmented=False).sample(n_tasks, np.random.default_rng(seed))
 
 
 def test_a_batch_has_its_shapes(data):
     task = batch(data, 0)
     assert task.support.shape == (6, FRAMES, SIZE, SIZE, 3)
     assert task.support.dtype == task.query.inputs["image"].dtype == torch.uint8
-    assert task.query.inputs["image"].shape == (6, QUERY_FRAMES, SIZE, SIZE, 3)
-    assert task.query.inputs["state"].shape == (6, QUERY_FRAMES, 10)
-    assert task.query.targets["action"].shape == (6, QUERY_FRAMES, 3)
-    assert task.query.targets["pose"].shape == (6, 1, 3)
+    assert task.query.inputs["image"].shape == (6, QUERY_STEPS, SIZE, SIZE, 3)
+    assert task.query.inputs["state"].shape == (6, QUERY_STEPS, 10)
+    assert task.query.targets["action"].shape == (6, QUERY_STEPS, 3)
+    assert task.query.targets["pose"].shape == (6, 1, 1, 3)
     assert task.query.targets["shown_at"].shape == (6, 2)
+
+
+def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
+    every, first = batch(data, 0), SetTasks(data, FRAMES, "first", augmented=False).sample(6, np.random.default_rng(0))
+    assert torch.equal(first.query.inputs["image"], every.query.inputs["image"][:, :1])
+    assert torch.equal(first.query.inputs["state"], every.query.inputs["state"])
+
+
+def test_augmentation_changes_a_batch_and_leaves_the_data_alone(data):
+    before = {name: np.array(data[name]) for name in INFO.arrays()}
+    plain, augmented = batch(data, 0), SetTasks(data, FRAMES).sample(6, np.random.default_rng(0))
+    assert not torch.equal(plain.support, augmented.support)
+    assert all(np.array_equal(data[name], before[name]) for name in before)
 
 
 def leaves(task):
@@ -271,7 +284,7 @@ def rows(array, value):
 
 def which(data, task, i):
     """The (set, goal) of task `i` of a batch, found by its goal point."""
-    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0].numpy())
+    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0, 0].numpy())
     return int(at), int(goal)
 
 
@@ -325,7 +338,7 @@ def test_a_query_is_one_demonstration_of_the_same_task_from_its_first_step_on(da
             at, goal = which(data, task, i)
             assert torch.equal(inputs["image"][i, 0], torch.from_numpy(data["robot_frames"][at, goal, 0]))
             assert np.array_equal(targets["shown_at"][i], data["goal_pixels"][at, goal])
-            for k in range(QUERY_FRAMES):
+            for k in range(QUERY_STEPS):
                 ((step,),) = rows(data["robot_states"][at, goal], inputs["state"][i, k].numpy())
                 assert np.array_equal(inputs["image"][i, k], data["robot_frames"][at, goal, step])
                 assert np.array_equal(targets["action"][i, k], data["robot_actions"][at, goal, step])

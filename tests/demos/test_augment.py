@@ -1,0 +1,117 @@
+"""Augmentation makes other demonstrations, and they are still right."""
+
+import mujoco
+import numpy as np
+import pytest
+
+import demos.augment as aug
+from envs.robot import FINGERTIP, HOME, JOINT_LIMITS, add_robot, mirrored_joints
+
+ENV = "daml/Reach-v0"
+
+
+@pytest.fixture(scope="module")
+def arm():
+    spec = mujoco.MjSpec()
+    spec.compiler.degree = False
+    add_robot(spec)
+    return spec.compile()
+
+
+def pose(arm, angles):
+    data = mujoco.MjData(arm)
+    data.qpos[:7] = angles
+    mujoco.mj_forward(arm, data)
+    site = data.site(FINGERTIP)
+    return site.xpos.copy(), site.xmat.reshape(3, 3).copy()
+
+
+def test_mirrored_joints_are_the_mirrored_posture(arm):
+    """Forward kinematics commutes with the mirror."""
+    mirror = np.diag([1.0, -1.0, 1.0])
+    for seed in range(20):
+        angles = np.random.default_rng(seed).uniform(*JOINT_LIMITS.T)
+        (point, turn), (seen, turned) = pose(arm, angles), pose(arm, mirrored_joints(angles))
+        assert seen == pytest.approx(mirror @ point, abs=1e-9)
+        assert turned == pytest.approx(mirror @ turn @ mirror, abs=1e-9)
+
+
+def test_home_is_its_own_mirror_image():
+    assert mirrored_joints(HOME) == pytest.approx(HOME, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "shape"),
+    [
+        (aug.mirrored_frames, (2, 4, 6, 3)),
+        (aug.mirrored_pixels, (3, 2)),
+        (aug.mirrored_vectors, (4, 3)),
+        (aug.mirrored_vectors, (4, 5)),
+        (aug.mirrored_states, (2, 10)),
+        (aug.mirrored_states, (2, 11)),
+    ],
+)
+def test_the_mirror_image_of_a_mirror_image_is_the_thing_itself(mirrored, shape):
+    thing = np.random.default_rng(0).random(shape)
+    assert not np.allclose(mirrored(thing), thing)
+    assert mirrored(mirrored(thing)) == pytest.approx(thing)
+
+
+def test_a_pixel_moves_with_its_image():
+    frames = np.zeros((5, 8, 3), np.uint8)
+    frames[3, 1] = 255
+    x, y = aug.mirrored_pixels(np.array([1.5 / 8, 3.5 / 5]))
+    assert aug.mirrored_frames(frames)[int(y * 5), int(x * 8)].tolist() == [255] * 3
+
+
+def test_colours_change_alike_in_all_frames_and_differently_from_set_to_set():
+    frames = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    seen = set()
+    for seed in range(40):
+        one, other = aug.recolour(np.random.default_rng(seed), frames, frames[::-1])
+        assert np.array_equal(one, other[::-1])
+        assert one.dtype == np.uint8
+        seen.add(one.tobytes())
+    assert len(seen) == 40
+
+
+def test_recolouring_only_shuffles_and_scales_channels():
+    """Two pixels that differ in one channel differ in one channel afterwards."""
+    frames = np.array([[50, 60, 70], [50, 60, 170]], np.uint8)
+    for seed in range(20):
+        (changed,) = aug.recolour(np.random.default_rng(seed), frames)
+        assert (changed[0] != changed[1]).sum() == 1
+
+
+def rows():
+    rng = np.random.default_rng(0)
+    return {
+        "video": rng.integers(0, 256, (3, 4, 8, 8, 3), dtype=np.uint8),
+        "shown_at": rng.random((3, 2)).astype(np.float32),
+        "image": rng.integers(0, 256, (3, 1, 8, 8, 3), dtype=np.uint8),
+        "state": rng.random((3, 5, 10)).astype(np.float32),
+        "action": rng.random((3, 5, 3)).astype(np.float32),
+        "pose": rng.random((3, 1, 3)).astype(np.float32),
+    }
+
+
+def mirrorings(env_id):
+    """Over many draws: (whether the human's side was mirrored, whether the robot's was)."""
+    found = set()
+    for seed in range(40):
+        before, after = rows(), rows()
+        aug.augment(after, np.random.default_rng(seed), env_id)
+        human = not np.array_equal(after["shown_at"], before["shown_at"])
+        robot = not np.array_equal(after["state"], before["state"])
+        for name in ("action", "pose"):
+            assert robot == (not np.array_equal(after[name], before[name]))
+        found.add((human, robot))
+    return found
+
+
+def test_the_human_and_the_robot_are_mirrored_each_by_itself():
+    assert mirrorings(ENV) == {(False, False), (False, True), (True, False), (True, True)}
+
+
+def test_the_robot_is_not_mirrored_where_the_task_has_a_side():
+    assert mirrorings("daml/OneSided-v0") == {(False, False), (True, False)}
