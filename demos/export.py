@@ -30,6 +30,8 @@ def export(folders: Sequence[Path], out: Path, layout: str) -> int:
     """
     if layout not in FORMATS:
         raise DemoError(f"format: got {layout!r}, allowed {list(FORMATS)}")
+    if not folders:
+        raise DemoError("recordings: got none, allowed one or more")
     if out.exists():
         raise DemoError(f"out: got {out}, which is there already, allowed a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)

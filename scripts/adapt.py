@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from envs.scene import Scene
 
 FILM_TIME = 20.0
-"""Longest film of the video beside the robot [s]; what is longer is shown faster."""
+"""Longest video that is shown as a film beside the robot [s]; of a longer one, only the frames that the policy sees."""
 LONG = 4.0
 """Times as long as the videos of meta-training that a video may be before a warning."""
 
@@ -60,15 +60,18 @@ class Adapt:
         scene, known = self._scene()
         times = read_times(self.video, start=self.start, end=self.end)
         seen = self._watched(imitator)
-        seconds = min(float(times[-1]), FILM_TIME)
-        shown = self._read(max(2, round(seconds * FPS)), self.size).frames
+        seconds = float(times[-1])
+        if seconds <= FILM_TIME:
+            shown = self._read(max(2, round(seconds * FPS)), self.size).frames
+        else:
+            shown = self._read(imitator.frames, self.size).frames.repeat(round(FPS / 2), axis=0)
         self.out.mkdir(parents=True, exist_ok=True)
         write_image(self.out / "seen.png", contact_sheet(seen.frames, columns=imitator.frames))
         console.print(f"wrote {self.out / 'seen.png'}: all that the policy sees")
-        away = self._warn(imitator, environment, seen, float(times[-1]))
+        away = self._warn(imitator, environment, seen, seconds)
         episode, done = film(environment, scene, stored.adapt(seen), self.size)
         write_video(self.out / "rollout.mp4", side_by_side([shown, done], self.size, ["the video", "the robot"]), FPS)
-        result = {"video": str(self.video), "frames": len(times), "seconds": round(float(times[-1]), 2)}
+        result = {"video": str(self.video), "frames": len(times), "seconds": round(seconds, 2)}
         result |= {"distance_from_training": round(away, 2)}
         if known:
             result |= {"success": episode.success, "right_object": episode.right_object, "distance": episode.distance}
@@ -99,7 +102,7 @@ class Adapt:
         from demos.human import VIDEO_TIME
 
         away = distance(training_gauge(imitator, environment), imitator, seen)
-        console.print(f"distance from the videos of meta-training: {away:.1f} (usual up to 1, foreign from {FAR:.0f})")
+        console.print(f"distance from the videos of meta-training: {away:.1f} (usual up to 1, foreign from {FAR})")
         if away > FAR:
             console.print("warning: the policy has never seen anything like this video; do not trust what it does")
         if seconds > LONG * VIDEO_TIME:

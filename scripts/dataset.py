@@ -131,7 +131,7 @@ class Dataset:
 
 
 def _escape(text: object) -> str:
-    """Text from a file, without the markup it might have."""
+    """Text from a file, without the markup and the control codes it might have."""
     from rich.markup import escape
 
-    return escape(str(text))
+    return escape("".join(letter if letter.isprintable() else "?" for letter in str(text)))

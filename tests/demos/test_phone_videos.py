@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from video_files import encode
 
+from agents.policies import bundled, load_policy
 from demos.human import human_video, reach_path
 from demos.recipe import Recipe
+from demos.recorder import record_robot
 from demos.types import Video
 from demos.video import read_times, read_video, resample, resize
 from envs.appearance import CAMERA
@@ -66,3 +68,35 @@ def test_a_phones_file_in_720p_is_to_the_policy_what_a_rendered_video_is(tmp_pat
     away, wrong = (np.abs(seen.astype(int) - resample(video, 8).frames).mean() for video in (rendered, others))
     assert away < 6, "the renderer draws hard edges at 64 px, and 720p is averaged"
     assert away < wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_action_is_found_in_a_large_clip(tmp_path, codec):
+    """4K; only what is between start and end, and no more of it than the policy watches, is ever in memory."""
+    shades = np.linspace(0, 255, 24).astype(np.uint8)
+    frames = np.broadcast_to(shades[:, None, None, None], (24, 2160, 3840, 3))
+    path = encode(tmp_path / "a.mp4", frames, codec=codec, rate=2)
+    seen = read_video(path, n_frames=4, size=64, start=4.0, end=6.0)
+    assert np.abs(seen.frames.mean((1, 2, 3)) - shades[[8, 9, 11, 12]]).max() < 12
+    assert len(read_times(path, start=4.0, end=6.0)) == 5
+
+
+@pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
+@pytest.mark.slow
+def test_after_a_phones_file_the_policy_succeeds_as_after_a_rendered_video(tmp_path):
+    stored = load_policy("reach")
+    size = stored.imitator().size
+    won = {"phone": 0, "rendered": 0}
+    for number in range(6):
+        recipe = Recipe("daml/Reach-v0", 0, "test", *divmod(number, 3))
+        path = phone_file(tmp_path / f"{number}.mov", filmed(recipe), CODECS[number % 2])
+        videos = {
+            "phone": read_video(path, size=size),
+            "rendered": human_video(recipe.human_scene(), recipe.motion(), size=size),
+        }
+        for name, video in videos.items():
+            actor = stored.adapt(video).actor()
+            won[name] += bool(record_robot(recipe, actor, size=size, film_size=32)[0].info.success)
+    assert won["rendered"] >= 4
+    assert abs(won["phone"] - won["rendered"]) <= 1

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import av
+import numpy as np
 
 QUIET = {"x265-params": "log-level=none"}
 
@@ -18,7 +19,7 @@ def encode(path, frames, *, codec="libx264", pixels="yuv420p", rate=25, rotation
         if stamps is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for number, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=pixels)
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(format=pixels)
             if stamps is not None:
                 picture.pts, picture.time_base = int(stamps[number]), Fraction(1, 1000)
             out.mux(stream.encode(picture))

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.policies import bundled
-from demos.episodes import find_recordings
+from agents.policies import bundled, load_policy
+from demos.episodes import find_recordings, write_recording
 from demos.errors import DemoError
+from demos.recipe import Recipe
+from demos.recorder import record_robot
 from demos.verify import verify
-from demos.video import write_video
+from demos.video import read_video, write_video
 from scripts.adapt import Adapt
 from scripts.dataset import Export, List, Show, Verify
 from scripts.record import Record
@@ -125,6 +127,18 @@ def test_a_killed_recording_loses_nothing_and_goes_on(tmp_path):
 def test_a_policys_episode_is_replayed_exactly(tmp_path, capsys):
     Record(by="policy", episodes=3, size=64, out=tmp_path).run()
     assert "3 of 3 exact" in output(Replay(tmp_path, size=64), capsys)
+
+
+@needs_policy
+def test_the_one_shot_moment_takes_six_lines(recordings, tmp_path):
+    clip = next(path for path in find_recordings(recordings) if "human" in path.name) / "episode.mp4"
+    stored = load_policy("reach")
+    policy = stored.adapt(read_video(clip, size=stored.imitator().size))
+    recipe = Recipe("daml/Reach-v0", seed=0, split="test", index=0, goal=0)
+    recording, film = record_robot(recipe, policy.actor(), size=stored.imitator().size, film_size=64)
+    folder = write_recording(tmp_path, recording, film)
+    assert verify(folder).by == "policy"
+    assert recording.info.success
 
 
 @needs_policy
