@@ -8,10 +8,11 @@ from typing import Any
 import torch
 
 from agents.errors import AgentError
-from agents.imitation import Imitator
+from agents.imitation import Imitator, Policy, adapt_to_video
 from agents.presets import Preset, find_preset
 from agents.view import Sizes
 from daml import MetaParams, load, save
+from demos.types import Video
 
 BUNDLED = Path(__file__).parent / "bundled"
 """The policies in the box, one folder for each environment."""
@@ -53,6 +54,10 @@ class StoredPolicy:
     def imitator(self) -> Imitator:
         """What feeds it."""
         return self.preset.imitator(self.preset.inner_steps, self.config.sizes)
+
+    def adapt(self, video: Video) -> Policy:
+        """The one-shot moment: see `adapt_to_video`."""
+        return adapt_to_video(self.imitator(), self.meta, video)
 
 
 def save_policy(folder: Path, meta: MetaParams, config: PolicyConfig) -> None:

@@ -28,7 +28,7 @@ class Video:
             raise VideoError(f"times: got shape {times.shape}, allowed one for each of {len(frames)} frames")
         if times[0] != 0 or not np.isfinite(times).all() or not (np.diff(times) > 0).all():
             raise VideoError("times: got times that do not increase strictly from 0, allowed only such")
-        _freeze(self, frames=_own(frames), times=_own(times))
+        freeze(self, frames=_own(frames), times=_own(times))
 
     @property
     def n_frames(self) -> int:
@@ -67,7 +67,7 @@ class Episode:
             raise DemoError(f"images: got {images.dtype} {images.shape}, allowed uint8 [T, H, W, 3]")
         if not len(images) == len(states) == len(actions):
             raise DemoError(f"episode lengths: got {len(images)}, {len(states)}, {len(actions)}, allowed equal ones")
-        _freeze(self, images=images, states=states, actions=actions)
+        freeze(self, images=images, states=states, actions=actions)
 
 
 def _own(array: np.ndarray) -> np.ndarray:
@@ -78,7 +78,7 @@ def _own(array: np.ndarray) -> np.ndarray:
     return array if owner is None else array.copy()
 
 
-def _freeze(instance: Any, **arrays: np.ndarray) -> None:
+def freeze(instance: Any, **arrays: np.ndarray) -> None:
     """Stores read-only views of the arrays in a frozen dataclass."""
     for name, array in arrays.items():
         view = array.view()

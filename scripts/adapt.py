@@ -3,25 +3,35 @@
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from scripts.common import console, env_id
 
 if TYPE_CHECKING:
+    from agents.imitation import Imitator
+    from demos.types import Video
     from envs.scene import Scene
+
+FILM_TIME = 20.0
+"""Longest video that is shown as a film beside the robot [s]; of a longer one, only the frames that the policy sees."""
+LONG = 4.0
+"""Times as long as the videos of meta-training that a video may be before a warning."""
 
 
 @dataclass(frozen=True)
 class Adapt:
     """Adapt to one video of a human, and film the policy that comes out.
 
-    Writes what the policy saw of the video (seen.png), the video beside the rollout (rollout.mp4) and result.json.
-    Beside a clip of `daml collect` lies a JSON file that says which objects are in it: the robot then acts among the
-    same ones, and success is reported. With a video of your own it acts in the scene that --seed draws.
+    Writes first what the policy sees of the video (seen.png: look at it; the hand and the object should be there), then
+    the video beside the rollout (rollout.mp4) and result.json. A warning says when the video looks unlike those that
+    the policy was meta-trained on, or is so long that the policy sees little of the action.
+    Beside a clip of `daml collect` or in a recording of `daml record --by human` it says which objects are in it: the
+    robot then acts among the same ones, and success is reported. With a video of your own it acts in the scene that
+    --seed draws.
     """
 
     video: Path
-    """A video file of a human reaching for an object: mp4, mov, webm or gif, any size and frame rate."""
+    """A video file of a human reaching for an object: mp4, mov, webm or gif, of any size, frame rate and rotation."""
     env: str = "reach"
     """Environment."""
     policy: str | None = None
@@ -32,6 +42,8 @@ class Adapt:
     """Where in the video the demonstration starts [s]."""
     end: float | None = None
     """Where it ends [s]."""
+    fit: Literal["crop", "letterbox"] = "crop"
+    """How a picture that is not square is made so: its middle, or all of it between black bars."""
     size: int = 256
     """Side of the film [px]."""
     out: Path = Path("adapted")
@@ -39,34 +51,75 @@ class Adapt:
 
     def run(self) -> None:
         from agents.films import FPS, film
-        from agents.imitation import adapt_to_video, watched_frames
         from agents.policies import load_policy, write_text
-        from demos.video import contact_sheet, read_video, resample, resize, side_by_side, write_image, write_video
+        from demos.video import contact_sheet, read_times, side_by_side, write_image, write_video
 
         environment = env_id(self.env)
         stored = load_policy(self.policy or self.env)
         imitator = stored.imitator()
-        video = read_video(self.video, start=self.start, end=self.end)
-        policy = adapt_to_video(imitator, stored.meta, video)
         scene, known = self._scene()
-        episode, done = film(environment, scene, policy, self.size)
+        times = read_times(self.video, start=self.start, end=self.end)
+        seen = self._watched(imitator)
+        seconds = float(times[-1])
+        if seconds <= FILM_TIME:
+            shown = self._read(max(2, round(seconds * FPS)), self.size).frames
+        else:
+            shown = self._read(imitator.frames, self.size).frames.repeat(round(FPS / 2), axis=0)
         self.out.mkdir(parents=True, exist_ok=True)
-        write_image(self.out / "seen.png", contact_sheet(watched_frames(imitator, video), columns=imitator.frames))
-        shown = resize(resample(video, max(2, round(video.duration * FPS))).frames, self.size)
+        write_image(self.out / "seen.png", contact_sheet(seen.frames, columns=imitator.frames))
+        console.print(f"wrote {self.out / 'seen.png'}: all that the policy sees")
+        away = self._warn(imitator, environment, seen, seconds)
+        episode, done = film(environment, scene, stored.adapt(seen), self.size)
         write_video(self.out / "rollout.mp4", side_by_side([shown, done], self.size, ["the video", "the robot"]), FPS)
-        result = {"video": str(self.video), "frames": video.n_frames, "seconds": round(video.duration, 2)}
+        result = {"video": str(self.video), "frames": len(times), "seconds": round(seconds, 2)}
+        result |= {"distance_from_training": round(away, 2)}
         if known:
             result |= {"success": episode.success, "right_object": episode.right_object, "distance": episode.distance}
             outcome = "success" if episode.success else f"failed, {100 * episode.distance:.0f} cm from the goal"
             console.print(f"{self.video}: {outcome}")
         write_text(self.out / "result.json", dumps(result, indent=2) + "\n")
-        for name in ("seen.png", "rollout.mp4", "result.json"):
+        for name in ("rollout.mp4", "result.json"):
             console.print(f"wrote {self.out / name}")
+
+    def _watched(self, imitator: "Imitator") -> "Video":
+        """What the policy sees of the file, and no more of it in memory, however long and large it is."""
+        import numpy as np
+
+        from demos.types import Video
+
+        frames = self._read(imitator.frames, imitator.size).frames
+        # The moments are chosen already: evenly spaced times keep them from being chosen again.
+        return Video(frames, np.arange(len(frames), dtype=float))
+
+    def _read(self, n_frames: int, size: int) -> "Video":
+        from demos.video import read_video
+
+        return read_video(self.video, n_frames=n_frames, size=size, start=self.start, end=self.end, fit=self.fit)
+
+    def _warn(self, imitator: "Imitator", environment: str, seen: "Video", seconds: float) -> float:
+        """Says when the video is unlike those of meta-training; returns how far away it is."""
+        from agents.domain import FAR, distance, training_gauge
+        from demos.human import VIDEO_TIME
+
+        away = distance(training_gauge(imitator, environment), imitator, seen)
+        console.print(f"distance from the videos of meta-training: {away:.1f} (usual up to 1, foreign from {FAR})")
+        if away > FAR:
+            console.print("warning: the policy has never seen anything like this video; do not trust what it does")
+        if seconds > LONG * VIDEO_TIME:
+            console.print(
+                f"warning: got {seconds:.0f} s, of which the policy sees {imitator.frames} frames, "
+                f"{seconds / imitator.frames:.1f} s apart; meta-training had {VIDEO_TIME} s: give --start and --end"
+            )
+        return away
 
     def _scene(self) -> "tuple[Scene, bool]":
         """Where the robot acts, and whether the video's goal is known to be its goal."""
+        from demos.manifest import FILM, INFO, read_info
         from demos.tasks import read_clip_tasks, sample_task_set
 
+        if self.video.name == FILM and (self.video.parent / INFO).is_file():
+            info = read_info(self.video.parent)
+            return info.recipe.robot_scene(), True
         found = read_clip_tasks(self.video)
         if found is None:
             return sample_task_set(self.seed, "test", 0, env_id=env_id(self.env)).robot_scenes[0], False

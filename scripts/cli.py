@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
-from scripts import adapt, bench, collect, demo, evaluate, fewshot, sinusoid, train
+from scripts import adapt, bench, collect, dataset, demo, evaluate, fewshot, record, replay, sinusoid, train
 
 Command = (
     Annotated[demo.Demo, subcommand("demo")]
@@ -14,6 +14,9 @@ Command = (
     | Annotated[adapt.Adapt, subcommand("adapt")]
     | Annotated[train.Train, subcommand("train")]
     | Annotated[collect.Collect, subcommand("collect")]
+    | Annotated[record.Record, subcommand("record")]
+    | Annotated[replay.Replay, subcommand("replay")]
+    | Annotated[dataset.Dataset, subcommand("dataset")]
     | Annotated[sinusoid.Sinusoid, subcommand("sinusoid")]
     | Annotated[fewshot.Fewshot, subcommand("fewshot")]
     | Annotated[bench.Bench, subcommand("bench")]

@@ -15,12 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from video_files import encode
 
-from demos import video as module
 from demos.errors import VideoError
 from demos.types import Video
 from demos.video import (
+    check,
     contact_sheet,
+    decode,
     read_video,
     resample,
     resize,
@@ -31,7 +33,6 @@ from demos.video import (
     write_video,
 )
 
-QUIET = {"x265-params": "log-level=none"}
 CONTAINERS = [
     ("mp4", "libx264", "yuv420p"),
     ("mov", "libx264", "yuv420p"),
@@ -52,25 +53,6 @@ def clip(n=12, height=64, width=64):
     frames[:, :top, :left], frames[:, :top, left:], frames[:, top:, :left] = (230, 20, 20), (20, 230, 20), (20, 20, 230)
     frames[:, top:, left:] = np.linspace(0, 255, n).astype(np.uint8)[:, None, None, None]
     return frames
-
-
-def encode(path, frames, *, codec="libx264", pixels="yuv420p", rate=25, rotation=None, stamps=None, options=QUIET):
-    """Writes a file as some other program would: any codec, rotation [degree], time stamps [ms]."""
-    with av.open(str(path), "w", format="mpegts" if path.suffix == ".ts" else None) as out:
-        stream = out.add_stream(codec, rate=rate, options=options if codec == "libx265" else {})
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = pixels
-        if rotation is not None:
-            stream.set_display_rotation(rotation)
-        if stamps is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for number, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=pixels)
-            if stamps is not None:
-                picture.pts, picture.time_base = int(stamps[number]), Fraction(1, 1000)
-            out.mux(stream.encode(picture))
-        out.mux(stream.encode(None))
-    return path
 
 
 def numbers(video, total):
@@ -132,7 +114,7 @@ def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
             write_video(tmp_path / "a.mp4", frames, fps)
     with pytest.raises(VideoError, match="suffix"):
         write_image(tmp_path / "a.what", clip()[0])
-    monkeypatch.setattr(module.av.VideoFrame, "from_ndarray", lambda *_, **__: 1 / 0, raising=False)
+    monkeypatch.setattr(av.VideoFrame, "from_ndarray", lambda *_, **__: 1 / 0, raising=False)
     with pytest.raises(ZeroDivisionError):
         write_video(tmp_path / "a.mp4", clip(3), 8)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
@@ -216,7 +198,7 @@ def test_a_part_of_a_longer_clip_can_be_read(tmp_path, suffix, codec):
 def test_leaping_to_key_frames_finds_the_same_frames(tmp_path, monkeypatch):
     path = encode(tmp_path / "a.mp4", clip(600, 32, 32), rate=10)
     leaped = read_video(path, n_frames=7)
-    monkeypatch.setattr(module, "LEAP", np.inf)
+    monkeypatch.setattr(decode, "LEAP", np.inf)
     assert np.array_equal(leaped.frames, read_video(path, n_frames=7).frames)
 
 
@@ -263,6 +245,26 @@ def test_resizing_crops_the_centre_and_averages():
     assert resize(frames, 16).shape == (2, 16, 16, 3)
     square = clip(2)
     assert resize(square, 64) is square
+
+
+def test_a_letterboxed_frame_keeps_everything_between_black_bars():
+    for height, width in ((20, 40), (40, 20), (17, 40)):
+        frames = np.full((2, height, width, 3), 200, np.uint8)
+        boxed = resize(frames, 20, "letterbox")
+        share = (boxed > 0).all(-1).mean()
+        assert boxed.shape == (2, 20, 20, 3)
+        assert set(np.unique(boxed)) == {0, 200}
+        assert abs(share - min(height, width) / 40) <= 0.5 / 20
+        assert np.array_equal(boxed, boxed[:, ::-1, ::-1]) or height == 17
+    square = np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)
+    assert np.array_equal(resize(square, 20, "letterbox"), resize(square, 20, "crop"))
+
+
+def test_a_file_is_letterboxed_like_frames_in_memory(tmp_path):
+    path = encode(tmp_path / "a.mp4", clip(6, 48, 96), rotation=90)
+    whole = read_video(path)
+    part = read_video(path, n_frames=3, size=32, fit="letterbox")
+    assert np.array_equal(part.frames, resize(resample(whole, 3).frames, 32, "letterbox"))
 
 
 # --- composing -------------------------------------------------------------------------------------------------------
@@ -358,7 +360,7 @@ def test_a_fragment_cannot_announce_millions_of_frames(tmp_path):
 def test_a_size_that_only_the_decoder_sees_is_limited_too(tmp_path, monkeypatch):
     path = encode(tmp_path / "a.mp4", clip(5, 256, 256))
     hidden = replaced(path, tmp_path / "b.mp4", [(b"avc1\0\0", 24, ">HH", 32, 32)])
-    monkeypatch.setattr(module, "MAX_PIXELS", 128 * 128)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 128 * 128)
     refused(hidden, "allowed up to|Invalid|no video")
 
 
@@ -463,10 +465,10 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, samples, name, share):
 
 def test_frames_that_cannot_be_decoded_are_not_made_up(tmp_path, monkeypatch):
     path = encode(tmp_path / "a.mp4", clip(20), rate=10)
-    decode = module._decode
-    monkeypatch.setattr(module, "_decode", lambda *args, **kwargs: itertools.islice(decode(*args, **kwargs), 12))
+    whole = decode._decode
+    monkeypatch.setattr(decode, "_decode", lambda *args, **kwargs: itertools.islice(whole(*args, **kwargs), 12))
     refused(path, "no frame near 1.[45] s")
-    monkeypatch.setattr(module, "_decode", lambda *_, **__: iter(()))
+    monkeypatch.setattr(decode, "_decode", lambda *_, **__: iter(()))
     refused(path, "0 of 20 frames")
 
 
@@ -493,17 +495,17 @@ def test_too_much_to_hold_is_refused_before_it_is_decoded(tmp_path, samples, mon
     path.write_bytes((samples / "front.mp4").read_bytes())
     refused(path, "GiB.*n_frames", n_frames=200_000)
     refused(path, "GiB", size=20_000)
-    monkeypatch.setattr(module, "MAX_DECODED_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr(check, "MAX_DECODED_BYTES", 4 * 64 * 64 * 3)
     refused(path, "12 frames of 64 x 64")
     assert read_video(path, n_frames=4).n_frames == 4
     assert read_video(path, size=16).n_frames == 12
-    monkeypatch.setattr(module, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 1000)
     refused(path, "64 x 64 px, allowed up to 1000", n_frames=2)
 
 
 def test_more_frames_than_can_be_looked_through_are_refused(tmp_path, samples, monkeypatch):
     (tmp_path / "a.mp4").write_bytes((samples / "front.mp4").read_bytes())
-    monkeypatch.setattr(module, "MAX_FRAMES", 5)
+    monkeypatch.setattr(check, "MAX_FRAMES", 5)
     refused(tmp_path / "a.mp4", "more than 5 frames")
 
 

@@ -1,0 +1,97 @@
+"""Recipes: a scene written down as a few numbers, from which it is drawn again exactly."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import envs  # noqa: F401  (registers the environments)
+from demos.errors import DemoError
+from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
+from envs.objects import SPLITS
+from envs.scene import Scene
+
+MOST = {"seed": 2**63 - 1, "index": 2**31 - 1, "goal": N_OBJECTS - 1, "trial": 999}
+"""Highest value of each number of a recipe; trials are drawn one after the other."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which scene an episode started in.
+
+    env_id: registered id of the environment, version included.  seed, split, index: of the task set, as
+    `sample_task_set` takes them.  goal: index of the goal object.  trial: index of the robot's scene.
+    """
+
+    env_id: str
+    seed: int
+    split: str
+    index: int
+    goal: int
+    trial: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 0 <= value <= most:
+                raise DemoError(f"{name}: got {value!r}, allowed 0 to {most}")
+        if not isinstance(self.split, str) or self.split not in SPLITS:
+            raise DemoError(f"split: got {self.split!r}, allowed {list(SPLITS)}")
+        check_environment(self.env_id)
+
+    def tasks(self) -> TaskSet:
+        """The task set: the human's scene, and the robot's scenes up to the trial."""
+        return sample_task_set(self.seed, self.split, self.index, n_trials=self.trial + 1)
+
+    def robot_scene(self) -> Scene:
+        """Where the robot acts."""
+        return self.tasks().robot_scenes[self.trial].with_goal(self.goal)
+
+    def human_scene(self) -> Scene:
+        """Where the human demonstrates: the same one, whatever the trial."""
+        return self._shown().human_scene.with_goal(self.goal)
+
+    def motion(self) -> np.random.Generator:
+        """A fresh generator of the human's motion."""
+        return self._shown().motion(self.goal)
+
+    def _shown(self) -> TaskSet:
+        # The seeds of the motions are drawn after the robot's scenes, so that their number matters.
+        return sample_task_set(self.seed, self.split, self.index)
+
+
+def check_environment(env_id: str) -> None:
+    """Refuses an environment that is not registered, or only in another version.
+
+    Raises:
+        DemoError: says which version there is.
+    """
+    if isinstance(env_id, str) and env_id.startswith("daml/") and env_id in gymnasium.registry:
+        return
+    ours = sorted(name for name in gymnasium.registry if name.startswith("daml/"))
+    name = env_id.rpartition("-v")[0] if isinstance(env_id, str) else ""
+    if others := [other for other in ours if name and other.rpartition("-v")[0] == name]:
+        raise DemoError(f"environment version: got {env_id!r}, allowed {' or '.join(others)}; record it again")
+    raise DemoError(f"environment: got {env_id!r}, allowed {ours}")
+
+
+def digest(scene: Scene) -> str:
+    """A checksum of all that a scene says, to six digits: a recipe drawn by other code gives another one."""
+    return hashlib.sha256(json.dumps(_plain(scene), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, sequences and numbers as JSON; whatever else it is, it is no part of the scene's numbers."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str | int | None) else None

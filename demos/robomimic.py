@@ -1,0 +1,55 @@
+"""The robomimic layout: one HDF5 file of demonstrations.
+
+data/                attrs: total (steps), env_args (JSON: name, type and arguments of the environment)
+data/demo_0/         attrs: num_samples, task
+    actions [T, m]   rewards [T]   dones [T]   states [T, n]: what the robot observes of itself
+    obs/image [T, H, W, 3]   obs/state [T, n]   next_obs/...: the same, one step later
+mask/train, mask/valid   names of demonstrations: every tenth validates
+
+Source: robomimic.github.io, "Dataset Structure" (its environments of type 2 are Gym's).
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demos.recording import Recording
+
+GYM_TYPE = 2
+"""robomimic's number for a Gym environment."""
+FILE = "demos.hdf5"
+
+
+def write(folder: Path, recordings: Iterable[Recording]) -> int:
+    """Writes recordings of one environment into `folder`; returns the steps written."""
+    import h5py
+
+    names, total = [], 0
+    with h5py.File(folder / FILE, "w") as file:
+        data = file.create_group("data")
+        for number, recording in enumerate(recordings):
+            names.append(f"demo_{number}")
+            _write_demo(data.create_group(names[-1]), recording)
+            total += recording.info.steps
+            arguments = {"env_name": recording.info.recipe.env_id, "type": GYM_TYPE}
+            data.attrs["env_args"] = json.dumps(arguments | {"env_kwargs": {"image_size": list(recording.info.size)}})
+        data.attrs["total"] = total
+        held_out = set(names[9::10])
+        for mask, kept in (("train", [n for n in names if n not in held_out]), ("valid", sorted(held_out))):
+            file.create_dataset(f"mask/{mask}", data=np.array(kept, "S"))
+    return total
+
+
+def _write_demo(demo: Any, recording: Recording) -> None:
+    demo.attrs["num_samples"] = recording.info.steps
+    demo.attrs["task"] = recording.info.task
+    demo["actions"] = recording.actions
+    demo["rewards"] = recording.rewards
+    demo["dones"] = (recording.terminations | recording.truncations).astype(np.int64)
+    demo["states"] = recording.observations["state"][:-1]
+    for name, rows in recording.observations.items():
+        demo[f"obs/{name}"] = rows[:-1]
+        demo[f"next_obs/{name}"] = rows[1:]

@@ -1,0 +1,137 @@
+"""`daml dataset`: recorded episodes are listed, shown, checked and exported."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, subcommand
+
+from scripts.common import console
+
+
+@dataclass(frozen=True)
+class List:
+    """List the episodes in a folder."""
+
+    folder: Positional[Path] = Path("recordings")
+    """Folder of `daml record`."""
+
+    def run(self) -> None:
+        from rich.table import Table
+
+        from demos.episodes import find_recordings
+        from demos.errors import DemoError
+        from demos.manifest import read_info
+
+        table = Table("episode", "task", "by", "steps", "success", "distance", box=None)
+        bad = 0
+        for path in find_recordings(self.folder):
+            try:
+                info = read_info(path)
+            except DemoError as error:
+                bad += 1
+                table.add_row(path.name, f"[red]{_escape(error)}[/]")
+                continue
+            distance = "" if info.distance is None else f"{100 * info.distance:.1f} cm"
+            success = {True: "yes", False: "no", None: ""}[info.success]
+            table.add_row(path.name, _escape(info.task), info.by, str(info.steps), success, distance)
+        console.print(table)
+        console.print(f"{table.row_count} episodes" + (f", {bad} of them unreadable" if bad else ""))
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show one episode: what it is, its arrays, and a contact sheet on request."""
+
+    episode: Positional[Path]
+    """Folder of an episode."""
+    sheet: Path | None = None
+    """Also write its images as one picture."""
+
+    def run(self) -> None:
+        from demos.episodes import read_recording
+        from demos.video import contact_sheet, write_image
+
+        recording = read_recording(self.episode)
+        for name, value in (asdict(recording.info) | asdict(recording.info.recipe)).items():
+            if name != "recipe":
+                console.print(f"{name:12s} {value}", markup=False)
+        arrays = {f"observations/{name}": array for name, array in recording.observations.items()}
+        for name, array in (arrays | {"actions": recording.actions, "rewards": recording.rewards}).items():
+            span = f"{array.min():.3f} to {array.max():.3f}" if array.size else "nothing"
+            console.print(f"{name:20s} {array.dtype} {list(array.shape)}, {span}", markup=False)
+        if self.sheet:
+            write_image(self.sheet, contact_sheet(recording.images))
+            console.print(f"wrote {self.sheet}")
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check episodes: checksums, numbers, the scene, and that Minari alone reads the same."""
+
+    folder: Positional[Path] = Path("recordings")
+    """Folder of an episode, or of many."""
+
+    def run(self) -> None:
+        from demos.episodes import find_recordings
+        from demos.errors import DemoError
+        from demos.verify import verify
+
+        bad, folders = [], find_recordings(self.folder)
+        for path in folders:
+            try:
+                verify(path)
+            except DemoError as error:
+                bad.append(path.name)
+                console.print(f"{path.name}: {error}", markup=False)
+        if bad:
+            raise DemoError(f"verify {self.folder}: got {len(bad)} of {len(folders)} episodes damaged, allowed none")
+        console.print(f"{len(folders)} episodes are whole")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Export the robot's episodes in a folder to the layout of another project: LeRobot v3.0 or robomimic."""
+
+    folder: Positional[Path] = Path("recordings")
+    """Folder of an episode, or of many."""
+    format: Literal["lerobot", "robomimic"] = "lerobot"
+    """Layout."""
+    out: Path = Path("exported")
+    """New folder (LeRobot), or folder for demos.hdf5 (robomimic)."""
+
+    def run(self) -> None:
+        from demos.episodes import find_recordings
+        from demos.errors import DemoError
+        from demos.export import export
+        from demos.manifest import read_info
+
+        folders = find_recordings(self.folder)
+        robots = [path for path in folders if read_info(path).by != "human"]
+        if not robots:
+            raise DemoError(f"episodes in {self.folder}: got only a human's, allowed a robot's: only it has actions")
+        steps = export(robots, self.out, self.format)
+        left = f"; {len(folders) - len(robots)} of a human were left out" if len(folders) > len(robots) else ""
+        console.print(f"exported {len(robots)} episodes, {steps} steps, to {self.out} ({self.format}){left}")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Look after recorded episodes."""
+
+    what: (
+        Annotated[List, subcommand("list")]
+        | Annotated[Show, subcommand("show")]
+        | Annotated[Verify, subcommand("verify")]
+        | Annotated[Export, subcommand("export")]
+    )
+
+    def run(self) -> None:
+        self.what.run()
+
+
+def _escape(text: object) -> str:
+    """Text from a file, without the markup and the control codes it might have."""
+    from rich.markup import escape
+
+    return escape("".join(letter if letter.isprintable() else "?" for letter in str(text)))

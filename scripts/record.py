@@ -1,0 +1,123 @@
+"""`daml record`: episodes of the expert, the human or a policy, kept with all that is needed to do them again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from scripts.common import console, env_id
+from scripts.progress import progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from demos.recipe import Recipe
+    from demos.record import Actor
+    from demos.recording import Recording
+
+SIZE = 64
+"""Side of the images that an expert or a human is recorded with [px]."""
+HUMAN_FPS = 20.0
+"""Frames a second of a human's recording."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Record episodes: of the scripted expert, of the human, or of a policy after one human video.
+
+    Each episode is a folder: the episode in Minari's format (data/), the same as a film (episode.mp4) and what it is
+    (recording.json). A stopped command goes on when it is started again. `daml replay` does an episode again,
+    `daml dataset` lists, checks and exports them, and `daml adapt` takes the film of a human.
+    """
+
+    env: str = "reach"
+    """Environment."""
+    by: Literal["expert", "human", "policy"] = "expert"
+    """Who does it."""
+    policy: str | None = None
+    """Folder of a policy, for `--by policy`; the one in the box when not given."""
+    split: Literal["train", "val", "test"] = "test"
+    """Objects."""
+    episodes: int = 3
+    """How many: one for each of the three objects of a set, then the next set."""
+    trial: int = 0
+    """Number of the robot's scene of each task: other positions, light and camera."""
+    seed: int = 0
+    """Of objects, scenes and motions."""
+    size: int = 256
+    """Side of the film [px]."""
+    out: Path = Path("recordings")
+    """Folder for the episodes."""
+
+    def run(self) -> None:
+        from demos.episodes import write_recording
+        from demos.errors import DemoError
+        from demos.manifest import read_info
+        from demos.recipe import Recipe
+        from demos.recording import folder_name
+        from demos.tasks import N_OBJECTS
+
+        if self.episodes < 1:
+            raise DemoError(f"episodes: got {self.episodes}, allowed 1 or more")
+        environment = env_id(self.env)
+        recipes = [
+            Recipe(environment, self.seed, self.split, *divmod(number, N_OBJECTS), self.trial)
+            for number in range(self.episodes)
+        ]
+        make_actor, side = self._actor()
+        there, won = 0, []
+        with progress_bar("episodes") as bar:
+            job = bar.add_task(f"recording the {self.by}", total=self.episodes, note="")
+            for recipe in recipes:
+                folder = self.out / folder_name(recipe, self.by)
+                if folder.exists():
+                    info, there = read_info(folder), there + 1
+                    if info.policy != self.policy_name:
+                        raise DemoError(
+                            f"recording {folder}: got one of the policy {info.policy}, allowed {self.policy_name}; "
+                            "choose another --out"
+                        )
+                else:
+                    recording, film = self._record(recipe, make_actor, side)
+                    write_recording(self.out, recording, film)
+                    info = recording.info
+                won.append(info.success)
+                bar.advance(job)
+        console.print(f"recorded {self.episodes - there} episodes in {self.out}, {there} were there already")
+        if self.by != "human":
+            console.print(f"success: {sum(map(bool, won))} of {self.episodes}")
+
+    @property
+    def policy_name(self) -> str | None:
+        """Which policy acts, when one does."""
+        return (self.policy or self.env) if self.by == "policy" else None
+
+    def _record(
+        self, recipe: "Recipe", make_actor: "Callable[[Recipe], Actor]", side: int
+    ) -> "tuple[Recording, np.ndarray]":
+        from demos.recorder import record_human, record_robot
+
+        if self.by == "human":
+            return record_human(recipe, size=side, fps=HUMAN_FPS, film_size=self.size)
+        return record_robot(
+            recipe, make_actor(recipe), by=self.by, policy=self.policy_name, size=side, film_size=self.size
+        )
+
+    def _actor(self) -> "tuple[Callable[[Recipe], Actor], int]":
+        """Who acts, and the side of the images that it wants [px]."""
+        from demos.record import expert
+
+        if self.policy_name is None:
+            return lambda recipe: expert, SIZE
+        from agents.policies import load_policy
+        from demos.human import human_video
+
+        stored = load_policy(self.policy_name)
+        imitator = stored.imitator()
+
+        def imitate(recipe: "Recipe") -> "Actor":
+            video = human_video(recipe.human_scene(), recipe.motion(), size=imitator.size)
+            return stored.adapt(video).actor()
+
+        return imitate, imitator.size
