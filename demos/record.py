@@ -6,8 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from demos.expert import reach_expert
-from demos.skills import skill_of
+from demos.skills import find_skill, skill_of
 from demos.types import Episode
 from envs.scene import Scene
 
@@ -19,9 +18,10 @@ Disturb = Callable[[np.ndarray], np.ndarray]
 """The expert's action -> what is executed instead."""
 
 
-def expert(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-    """The scripted expert of reaching as an actor; for any task, use `demonstrate`."""
-    return reach_expert(info)
+def expert(env_id: str) -> Actor:
+    """The scripted expert of an environment as an actor."""
+    act = find_skill(env_id).expert
+    return lambda observation, info: act(info)
 
 
 def demonstrate(
