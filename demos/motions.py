@@ -161,7 +161,7 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
 
 _FINGER_RADIUS = 0.01  # [m]
 _OPEN_TIME = 0.3  # [s] in which a hand opens or closes
-_SPREAD = 0.045  # [m] that an open hand is wider than what it holds
+_SPREAD = 0.025  # [m] that an open hand is wider than what it holds
 _FLOOR = 0.008  # [m] the floor of a container, above the table
 _GRAVITY = 9.81  # [m/s^2]
 
@@ -187,8 +187,8 @@ def _arc(rng: np.random.Generator) -> np.ndarray:
 
 def _back(rng: np.random.Generator, over: np.ndarray) -> Leg:
     """Up and towards the person, out of the picture's way."""
-    away = np.array([rng.uniform(0.08, 0.14), 0.0, rng.uniform(0.04, 0.08)])
-    return Leg(over + away, rng.uniform(0.5, 0.7))
+    away = np.array([rng.uniform(0.13, 0.18), 0.0, rng.uniform(0.04, 0.08)])
+    return Leg(over + away, rng.uniform(0.4, 0.6))
 
 
 def _fall(start: np.ndarray, begin: float, floor: float) -> Path:

@@ -96,11 +96,11 @@ def grasping_hand(spec: mujoco.MjSpec, look: HumanLook) -> None:
     wrist, knuckles, radius = -s * HAND, -0.085 * s, 0.0105 * s
     _palm(_limb(spec, "hand"), s, skin)
     thumb, fingers = _limb(spec, "thumb"), _limb(spec, "fingers")
-    _capsule(thumb, (wrist + 0.03 * s, radius, 0), (knuckles + 0.03 * s, 1.8 * radius, 0), 1.2 * radius, skin)
+    _capsule(thumb, (wrist + 0.03 * s, -radius, 0), (knuckles + 0.03 * s, 1.8 * radius, 0), 1.2 * radius, skin)
     _capsule(thumb, (knuckles + 0.03 * s, 1.8 * radius, 0), (0.005 * s, radius, -0.005 * s), 1.1 * radius, skin)
     for finger in range(4):
         z = (0.018 - 0.017 * finger) * s
-        _capsule(fingers, (knuckles, 0.0, 0.4 * z), (-0.04 * s, -2 * radius, z), radius, skin)
+        _capsule(fingers, (knuckles - 0.01 * s, 2 * radius, 0.4 * z), (-0.04 * s, -2 * radius, z), radius, skin)
         _capsule(fingers, (-0.04 * s, -2 * radius, z), ((0.022 - 0.004 * finger) * s, -radius, z), radius, skin)
 
 

@@ -5,11 +5,12 @@ The observation does not say which container is the goal: that is what the human
 
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from envs.human import grasping_hand
 from envs.objects import ITEMS, OPEN_CONTAINERS
-from envs.robot import N_JOINTS, gripper
+from envs.robot import FINGERTIP, N_JOINTS, gripper
 from envs.scene import Layout, Positions, Scene, spread
 from envs.tabletop import GripperEnv, held
 
@@ -88,10 +89,14 @@ class PlaceEnv(GripperEnv):
         item = self.scene.extra
         assert item is not None
         self._item = self._model.body("extra").id
-        free = self._model.body("extra").jntadr[0]
-        address = self._model.jnt_qposadr[free]
-        self._data.qpos[address : address + 3] = self._fingertip() - np.array([0, 0, grip_height(item.height)])
-        self._data.qpos[self._fingers] = item.width / 2
+        # The hand points down not quite exactly: the item is turned with it, or the fingers would squeeze it out.
+        tip = self._data.site(FINGERTIP)
+        upright = tip.xmat.reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])
+        pose = self._data.joint(self._model.body("extra").jntadr[0]).qpos
+        pose[:3] = tip.xpos - upright @ [0, 0, grip_height(item.height)]
+        mujoco.mju_mat2Quat(pose[3:], upright.ravel())
+        # Not touching yet: a contact that begins at rest is a gentle one.
+        self._data.qpos[self._fingers] = item.width / 2 + 0.001
         self._data.ctrl[N_JOINTS:] = 0.0
         self._simulate(_SETTLE_TIME)
 

@@ -68,7 +68,7 @@ _LINKS = (
 )
 _FINGER = (0.011, 0.010, 0.026)  # half sizes [m]
 _GRIP_FORCE = 70.0  # [N], of each finger
-_GRIP_STIFFNESS, _GRIP_DAMPING = 2000.0, 400.0  # [N/m], [N s/m]: closes on an object in about 0.3 s
+_GRIP_STIFFNESS, _GRIP_DAMPING = 1000.0, 200.0  # [N/m], [N s/m]: closes on an object in about 0.3 s
 _WHITE, _DARK = (0.88, 0.88, 0.86, 1), (0.2, 0.2, 0.22, 1)
 
 
@@ -99,7 +99,7 @@ def gripper(hand: mujoco.MjsBody, spec: mujoco.MjSpec) -> None:
             axis=[0, side, 0],
             range=[0, GRIPPER_OPENING / 2],
             limited=True,
-            armature=0.1,
+            armature=0.5,  # of the drive: light fingers would sink into what they hold, and swing in it
         )
         finger.add_geom(
             type=mujoco.mjtGeom.mjGEOM_BOX,
@@ -113,7 +113,7 @@ def gripper(hand: mujoco.MjsBody, spec: mujoco.MjSpec) -> None:
             condim=4,
             priority=1,
             solref=[0.01, 1.0],
-            solimp=[0.95, 0.99, 0.001, 0.5, 2],
+            solimp=[0.99, 0.999, 0.001, 0.5, 2],
         )
         actuator = spec.add_actuator(
             name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True, ctrllimited=True
