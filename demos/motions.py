@@ -154,13 +154,15 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
         closed = minimum_jerk((time - close) / _OPEN_TIME) - minimum_jerk((time - release) / _OPEN_TIME)
         carried = hand - _up(_grip(item.height))
         at = stands if time < lift else carried if time < release else fall(time)
-        return Moment(hand, item.width + _SPREAD * (1 - closed), {name: at})
+        # As wide at first for every item: the hand must not tell the goal before it moves.
+        return Moment(hand, _WIDE + (item.width - _WIDE) * closed, {name: at})
 
     return motion
 
 
 _FINGER_RADIUS = 0.01  # [m]
 _OPEN_TIME = 0.3  # [s] in which a hand opens or closes
+_WIDE = 0.085  # [m] between thumb and fingers of an open hand
 _SPREAD = 0.025  # [m] that an open hand is wider than what it holds
 _FLOOR = 0.008  # [m] the floor of a container, above the table
 _GRAVITY = 9.81  # [m/s^2]
