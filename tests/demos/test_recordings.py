@@ -47,7 +47,8 @@ def human():
 @pytest.fixture(scope="module")
 def stored(robot, human, tmp_path_factory):
     """A folder with both."""
-    root = tmp_path_factory.mktemp("recordings")
+    root = tmp_path_factory.mktemp("alone") / "recordings"  # Minari looks at all that lies beside it
+    root.mkdir()
     for recording, film in (robot, human):
         write_recording(root, recording, film)
     return root

@@ -113,9 +113,9 @@ def test_the_largest_size_is_drawn():
     camera = Camera(model, CAMERA, MAX_SIZE, MAX_SIZE)
     image = camera.draw(data)
     camera.close()
-    small = reference(model, data, 54, 54)
+    small = reference(model, data, 64, 64)
     assert image.shape == (MAX_SIZE, MAX_SIZE, 3)
-    means = image.reshape(54, MAX_SIZE // 54, 54, MAX_SIZE // 54, 3).mean((1, 3))
+    means = image.reshape(64, MAX_SIZE // 64, 64, MAX_SIZE // 64, 3).mean((1, 3))
     assert np.abs(means - small).mean() < 6, "the same picture, only finer"
 
 
