@@ -17,8 +17,10 @@ _GLIDE = 0.6  # the fingertip descends along a cone of this slope, so that it pa
 _CLEARANCE = 0.12  # [m] the highest that the cone rises above the goal
 
 _BEHIND = 0.09  # [m] from an object's centre to where its push starts: clear of the largest, with room for errors
-_PUSH_HEIGHT = 0.022  # [m] of the fingertips: low, so that nothing tips over, and above the table
+_PUSH_HEIGHT = 0.018  # [m] of the fingertips: low, so that nothing tips over, and above the table
 _TOO_HIGH = 0.01  # [m] above that, fingers could slide over what they push: they come down first
+_BEYOND = 0.03  # [m] over the line that the fingertips go, so that what hangs at their side is over it, too
+_SWERVED = 0.03  # [m] that an object may be off its lane before the fingers follow it
 _PUSH_OPENING = 0.0  # action of the gripper: half open, so that two fingers hold what they push on its course
 
 _DROP = 0.015  # [m] of air between an item and the rim when the hand opens
@@ -26,7 +28,7 @@ _LOOSE = 0.006  # [m] that the fingers are further apart than the item is wide w
 _LIFT = 0.06  # [m] that an item is lifted before it goes sideways at full speed
 _STEEP = 3.0  # slope of the cone on which open fingers come down around an item
 _OPEN = 0.066  # [m] less than this, the fingers are about to close
-_ASTRAY = 0.012  # [m] from where an item was at first to where the fingers would miss it
+_ASTRAY = 0.006  # [m] from where an item was at first to where the fingers would miss it
 
 
 def reach_expert(info: dict[str, Any]) -> np.ndarray:
@@ -41,15 +43,22 @@ def reach_expert(info: dict[str, Any]) -> np.ndarray:
 def push_expert(info: dict[str, Any]) -> np.ndarray:
     """The action [4] in [-1, 1] that gets behind the goal object from above, and then pushes it along its lane.
 
+    It goes by where the object was at first, unless that has swerved out of the lane or was left behind.
+
     Args:
-        info: of `PushEnv`, with "goal_points" [1, 3] and "fingertip" [3] [m].
+        info: of `PushEnv`, with "goal_points" [1, 3], "fingertip" [3] and "item" [3] [m].
     """
     x, y, _ = info["goal_points"][0]
-    tip = info["fingertip"]
+    tip, item = info["fingertip"], info["item"]
+    lost = item[1] < min(tip[1], LINE)
+    if lost or abs(item[0] - x) > _SWERVED:
+        x = item[0]
+    if lost:
+        y = item[1]
     way = np.array([x, y - _BEHIND, _PUSH_HEIGHT]) - tip
-    in_lane = abs(way[0]) < 0.04 and way[1] < 0.03 and abs(way[2]) < 0.05
+    in_lane = not lost and abs(way[0]) < 0.04 and way[1] < 0.03 and abs(way[2]) < 0.05
     if in_lane:
-        way[1] = (LINE + 0.01 - tip[1]) * np.clip(2 + way[2] / _TOO_HIGH, 0, 1)
+        way[1] = (LINE + _BEYOND - tip[1]) * np.clip(2 + way[2] / _TOO_HIGH, 0, 1)
     return np.append(_toward(way if in_lane else _glide(way)), np.float32(_PUSH_OPENING))
 
 

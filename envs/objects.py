@@ -7,7 +7,7 @@ three. Size, exact shade, second colour and yaw are drawn anew for each object.
 
 import itertools
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import mujoco
 import numpy as np
@@ -66,17 +66,17 @@ class ObjectSpec:
     def kind(self) -> tuple[str, str, str]:
         return self.shape, self.colour, self.pattern
 
-    @property
+    @cached_property
     def height(self) -> float:
         """Height of its top above the table [m]."""
         return max(top(part) for part in self.parts) * self.radius
 
-    @property
+    @cached_property
     def width(self) -> float:
         """Its extent along y, where a gripper holds it, at yaw 0 [m]."""
         return 2 * max(side(part) for part in self.parts) * self.radius
 
-    @property
+    @cached_property
     def parts(self) -> list[Part]:
         """Its primitives, in units of its radius."""
         return (SHAPES | CONTAINERS)[self.shape]()

@@ -85,8 +85,8 @@ def goal_points(scene: Scene) -> np.ndarray:
 class PushEnv(GripperEnv):
     """Pushing with the fingertips of a gripper among several objects.
 
-    info: "objects" [n, 3]: present positions [m]; "distance": from the goal object's centre to the line in y, 0 beyond
-    it [m]; "nearest": the object that was moved furthest; "goal_points" [1, 3]: as `goal_points`.
+    info: "objects" [n, 3]: present positions [m]; "item" [3]: the goal object's; "distance": from its centre to the
+    line in y, 0 beyond it [m]; "nearest": the object that was moved furthest; "goal_points" [1, 3]: as `goal_points`.
     """
 
     layout = PUSHING
@@ -104,6 +104,7 @@ class PushEnv(GripperEnv):
         return {
             "goal_points": goal_points(self.scene),
             "objects": objects,
+            "item": objects[goal].copy(),
             "fingertip": self._fingertip(),
             "opening": self._opening(),
             "distance": float(max(0.0, LINE - objects[goal, 1])),
