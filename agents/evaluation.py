@@ -19,10 +19,11 @@ import envs  # noqa: F401  (registers the environments)
 from agents.errors import AgentError
 from agents.imitation import Imitator, adapt_to_video
 from agents.presets import Preset
+from agents.view import Sizes
 from daml import MetaParams
 from demos.collect import one_thread
 from demos.human import human_video
-from demos.record import expert, record
+from demos.record import demonstrate, record
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from demos.types import Episode, Video
 from envs.appearance import Dials
@@ -50,7 +51,7 @@ def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
 
 
 def _robot(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
-    images = record(env, tasks.human_scene.with_goal(goal), expert).images
+    images = demonstrate(env, tasks.human_scene.with_goal(goal)).images
     return Video(images, CONTROL_PERIOD * np.arange(len(images)))
 
 
@@ -171,7 +172,7 @@ def evaluate(
     )
 
 
-def evaluate_preset(preset: Preset, meta: MetaParams, *, video: str, **options: Any) -> Report:
+def evaluate_preset(preset: Preset, meta: MetaParams, *, sizes: Sizes, video: str, **options: Any) -> Report:
     """`evaluate` for a preset, with "none" as one more video. Arguments and errors as there.
 
     Raises:
@@ -179,7 +180,7 @@ def evaluate_preset(preset: Preset, meta: MetaParams, *, video: str, **options: 
     """
     if video not in SHOWN:
         raise AgentError(f"video: got {video!r}, allowed {list(SHOWN)}")
-    imitator = preset.imitator(0 if video == "none" else preset.inner_steps)
+    imitator = preset.imitator(0 if video == "none" else preset.inner_steps, sizes)
     return evaluate(imitator, meta, video="human" if video == "none" else video, **options)
 
 
@@ -200,7 +201,9 @@ class SetTrials:
 
     def run(self) -> list[list[Episode]]:
         """The episodes [goals][trials]."""
-        tasks = sample_task_set(self.seed, self.split, self.index, n_trials=self.trials, dials=self.dials)
+        tasks = sample_task_set(
+            self.seed, self.split, self.index, env_id=self.env_id, n_trials=self.trials, dials=self.dials
+        )
         env = gymnasium.make(self.env_id, image_size=self.imitator.size, disable_env_checker=True)
         results = []
         for goal in range(self.goals):

@@ -10,6 +10,7 @@ import torch
 from agents.errors import AgentError
 from agents.imitation import Imitator, Policy, adapt_to_video
 from agents.presets import Preset, find_preset
+from agents.view import Sizes
 from daml import MetaParams, load, save
 from demos.types import Video
 
@@ -21,12 +22,14 @@ BUNDLED = Path(__file__).parent / "bundled"
 class PolicyConfig:
     """What a policy is and where it comes from.
 
-    env: short name of the environment.  preset: key of `PRESETS`.  seed, steps, sets: of its meta-training.
-    command: that trains it.  minutes: it took, on machine.  results: evaluations, by video.
+    env: short name of the environment.  preset: key of `PRESETS`.  sizes: of the environment.
+    seed, steps, sets: of its meta-training. command: that trains it. minutes: it took, on machine. results:
+    evaluations, by video.
     """
 
     env: str
     preset: str
+    sizes: Sizes
     seed: int
     steps: int
     sets: int
@@ -50,7 +53,7 @@ class StoredPolicy:
 
     def imitator(self) -> Imitator:
         """What feeds it."""
-        return self.preset.imitator(self.preset.inner_steps)
+        return self.preset.imitator(self.preset.inner_steps, self.config.sizes)
 
     def adapt(self, video: Video) -> Policy:
         """The one-shot moment: see `adapt_to_video`."""
@@ -77,12 +80,13 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
     """
     folder = BUNDLED / where if (BUNDLED / where / "config.json").exists() else Path(where)
     try:
-        config = PolicyConfig(**json.loads((folder / "config.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        said = json.loads((folder / "config.json").read_text())
+        config = PolicyConfig(**said | {"sizes": Sizes(*said["sizes"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise AgentError(
             f"policy: got {where} ({error}), allowed a folder that `daml train` wrote or {bundled()}"
         ) from error
-    expected = find_preset(config.preset).imitator(1).learner.init(torch.Generator())
+    expected = find_preset(config.preset).imitator(1, config.sizes).learner.init(torch.Generator())
     tensors, _ = load(folder / "policy.safetensors")
     if _shapes(tensors) != _shapes(expected):
         raise AgentError(

@@ -10,6 +10,7 @@ import torch
 
 from agents.evaluation import evaluate
 from agents.presets import Preset
+from agents.view import Sizes
 from daml import TaskDistribution, TrainState, fit, load_state
 from daml.logs import Log
 
@@ -32,9 +33,9 @@ class Validation:
     seed: int
 
 
-def new_state(preset: Preset, seed: int, device: torch.device | str) -> TrainState:
+def new_state(preset: Preset, sizes: Sizes, seed: int, device: torch.device | str) -> TrainState:
     """Freshly drawn meta-parameters and Adam over all of them."""
-    meta = preset.imitator(preset.inner_steps).learner.init(torch.Generator().manual_seed(seed))
+    meta = preset.imitator(preset.inner_steps, sizes).learner.init(torch.Generator().manual_seed(seed))
     meta = {group: {name: tensor.to(device) for name, tensor in params.items()} for group, params in meta.items()}
     tensors = [tensor for params in meta.values() for tensor in params.values()]
     return TrainState(meta, torch.optim.Adam(tensors, lr=preset.learning_rate, fused=True))
@@ -52,6 +53,7 @@ def learning_rate(preset: Preset, steps: int) -> Callable[[int], float]:
 
 def meta_train(
     preset: Preset,
+    sizes: Sizes,
     state: TrainState,
     distribution: TaskDistribution,
     *,
@@ -66,6 +68,7 @@ def meta_train(
 
     Args:
         preset: what is trained and how.
+        sizes: of the environment.
         state: of `new_state`, or loaded from a checkpoint.
         distribution: of tasks.
         steps: in the whole run; the preset's hint ends after its share of them.
@@ -75,7 +78,7 @@ def meta_train(
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.
     """
-    imitator = preset.imitator(preset.inner_steps)
+    imitator = preset.imitator(preset.inner_steps, sizes)
     loss = cache(imitator.outer_loss)
 
     def validate(current: TrainState) -> dict[str, float]:

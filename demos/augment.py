@@ -12,7 +12,7 @@ RECOLOURED = 0.5
 """Share of sets whose colour channels are shuffled."""
 GAIN = (0.8, 1.2)
 """Range of the factor on each colour channel."""
-SYMMETRIC = ("daml/Reach-v0",)
+SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0")
 """Environments whose task stays the same in the mirror."""
 
 

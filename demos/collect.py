@@ -9,20 +9,40 @@ import gymnasium
 import numpy as np
 import torch
 
-import envs  # noqa: F401  (registers the environments)
 from demos.errors import DemoError
-from demos.human import VIDEO_FPS, VIDEO_TIME, human_video
-from demos.record import expert, record
+from demos.human import VIDEO_FPS, human_video
+from demos.record import demonstrate, shaken
+from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
 from demos.tasks import N_OBJECTS, sample_task_set
 from envs.appearance import project
 from envs.objects import SPLITS
 from envs.render import MAX_SIZE
 
-STEPS = 24
-"""Length of a robot demonstration [control periods]: the way and a little of the hold."""
-DISTURBANCE = 0.35
-"""Standard deviation of what is added to an expert's action while it demonstrates, in units of the action."""
+
+def describe(env_id: str, split: str, seed: int, n_sets: int, size: int) -> DatasetInfo:
+    """What a dataset of an environment holds. Arguments as in `collect`.
+
+    Raises:
+        DemoError: nobody demonstrates in that environment.
+    """
+    skill = find_skill(env_id)
+    env = gymnasium.make(env_id, image_size=size, disable_env_checker=True)
+    state, action = env.observation_space["state"].shape, env.action_space.shape  # type: ignore[index]
+    env.close()
+    return DatasetInfo(
+        env_id,
+        split,
+        seed,
+        n_sets,
+        N_OBJECTS,
+        round(skill.video_time * VIDEO_FPS),
+        skill.steps,
+        size,
+        state[0],
+        action[0],  # type: ignore[index]
+        skill.n_points,
+    )
 
 
 def collect(
@@ -49,18 +69,13 @@ def collect(
         raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
     if workers is not None and workers < 1:
         raise DemoError(f"workers: got {workers}, allowed 1 or more")
-    if env_id not in gymnasium.registry:
-        raise DemoError(
-            f"environment: got {env_id!r}, allowed {[i for i in gymnasium.registry if i.startswith('daml/')]}"
-        )
     if split not in SPLITS:
         raise DemoError(f"split: got {split!r}, allowed {list(SPLITS)}")
     if seed < 0:
         raise DemoError(f"seed: got {seed}, allowed 0 or more")
     if size not in range(8, MAX_SIZE + 1):
         raise DemoError(f"size: got {size}, allowed 8 to {MAX_SIZE} px")
-    frames = round(VIDEO_TIME * VIDEO_FPS)
-    info = DatasetInfo(env_id, split, seed, n_sets, N_OBJECTS, frames, STEPS, size)
+    info = describe(env_id, split, seed, n_sets, size)
     missing = create(folder, info).missing()
     done = n_sets - len(missing)
     yield done
@@ -77,26 +92,21 @@ def collect(
 
 def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
     """All demonstrations of one set, as the rows of the dataset's arrays."""
-    tasks = sample_task_set(info.seed, info.split, index)
+    skill = find_skill(info.env_id)
+    tasks = sample_task_set(info.seed, info.split, index, env_id=info.env_id)
     env = gymnasium.make(info.env_id, image_size=info.size, disable_env_checker=True)
-    disturbance = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
+    rng = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
     rows: dict[str, list[np.ndarray]] = {name: [] for name in info.arrays()}
     for goal in range(info.n_goals):
         human = tasks.human_scene.with_goal(goal)
         robot = tasks.robot_scenes[0].with_goal(goal)
-        episode = record(
-            env,
-            robot,
-            expert,
-            n_steps=info.steps,
-            disturb=lambda action: action + disturbance.normal(0, DISTURBANCE, action.shape),
-        )
+        episode = demonstrate(env, robot, n_steps=info.steps, disturb=shaken(rng, skill.disturbance))
         rows["human_frames"].append(human_video(human, tasks.motion(goal), size=info.size).frames)
         rows["goal_pixels"].append(project(human.look, human.tops[goal] * [1, 1, 0.5]))
         rows["robot_frames"].append(episode.images)
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)
-        rows["goal_points"].append(robot.tops[goal])
+        rows["goal_points"].append(skill.goal_points(robot))
     env.close()
     return {name: np.stack(values) for name, values in rows.items()}
 

@@ -51,8 +51,8 @@ class SetTasks:
 
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or QUERY_STEPS, H,
-            W, 3], "state" [tasks, QUERY_STEPS, 10]; targets "action" [tasks, QUERY_STEPS, 3], "pose" [tasks, 1, 1, 3]
-            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
+            W, 3], "state" [tasks, QUERY_STEPS, state]; targets "action" [tasks, QUERY_STEPS, action], "pose" [tasks, 1,
+            points, 3] [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
         """
         info = self._data.info
         most = info.n_sets * info.n_goals
@@ -70,7 +70,7 @@ class SetTasks:
             "image": self._data["robot_frames"][at, goal, steps[:, self._images]],
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],
-            "pose": self._data["goal_points"][sets, goals][:, None, None],
+            "pose": self._data["goal_points"][sets, goals][:, None],
         }
         if self._augment:
             for start in range(0, n_tasks, info.n_goals):

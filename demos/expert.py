@@ -1,14 +1,32 @@
-"""Scripted controllers that solve the environments from what `info` tells."""
+"""Scripted controllers that solve the environments from what `info` tells.
+
+Each is a function of the present alone, with no phase kept from step to step, and as far as possible of the robot's
+state and the initial scene only: a policy that is cloned from it sees no more.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from envs.reaching import CONTROL_PERIOD, MAX_SPEED
+from envs.placing import grip_height
+from envs.pushing import LINE
+from envs.tabletop import CONTROL_PERIOD, MAX_SPEED
 
 _GAIN = 0.5 / CONTROL_PERIOD  # [1/s]: half of the remaining way in each step
 _GLIDE = 0.6  # the fingertip descends along a cone of this slope, so that it passes over other objects
 _CLEARANCE = 0.12  # [m] the highest that the cone rises above the goal
+
+_BEHIND = 0.09  # [m] from an object's centre to where its push starts: clear of the largest, with room for errors
+_PUSH_HEIGHT = 0.022  # [m] of the fingertips: low, so that nothing tips over, and above the table
+_TOO_HIGH = 0.01  # [m] above that, fingers could slide over what they push: they come down first
+_PUSH_OPENING = 0.0  # action of the gripper: half open, so that two fingers hold what they push on its course
+
+_DROP = 0.015  # [m] of air between an item and the rim when the hand opens
+_LOOSE = 0.006  # [m] that the fingers are further apart than the item is wide when it has left them
+_LIFT = 0.06  # [m] that an item is lifted before it goes sideways at full speed
+_STEEP = 3.0  # slope of the cone on which open fingers come down around an item
+_OPEN = 0.066  # [m] less than this, the fingers are about to close
+_ASTRAY = 0.012  # [m] from where an item was at first to where the fingers would miss it
 
 
 def reach_expert(info: dict[str, Any]) -> np.ndarray:
@@ -17,7 +35,88 @@ def reach_expert(info: dict[str, Any]) -> np.ndarray:
     Args:
         info: of `ReachEnv`, with "goal" and "fingertip" [3] [m].
     """
-    way = info["goal"] - info["fingertip"]
-    way[2] += min(_GLIDE * np.hypot(*way[:2]), _CLEARANCE)
+    return _toward(_glide(info["goal"] - info["fingertip"]))
+
+
+def push_expert(info: dict[str, Any]) -> np.ndarray:
+    """The action [4] in [-1, 1] that gets behind the goal object from above, and then pushes it along its lane.
+
+    Args:
+        info: of `PushEnv`, with "goal_points" [1, 3] and "fingertip" [3] [m].
+    """
+    x, y, _ = info["goal_points"][0]
+    tip = info["fingertip"]
+    way = np.array([x, y - _BEHIND, _PUSH_HEIGHT]) - tip
+    in_lane = abs(way[0]) < 0.04 and way[1] < 0.03 and abs(way[2]) < 0.05
+    if in_lane:
+        way[1] = (LINE + 0.01 - tip[1]) * np.clip(2 + way[2] / _TOO_HIGH, 0, 1)
+    return np.append(_toward(way if in_lane else _glide(way)), np.float32(_PUSH_OPENING))
+
+
+def place_expert(info: dict[str, Any]) -> np.ndarray:
+    """The action [4] in [-1, 1] that brings the item over the goal container, opens the hand and rises.
+
+    Args:
+        info: of `PlaceEnv`, with "goal_points" [1, 3], "fingertip" [3], "opening", "width" and "height" [m].
+    """
+    return _deliver(info, info["goal_points"][0] + _up(grip_height(info["height"]) + _DROP))
+
+
+def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
+    """The action [4] in [-1, 1] that grasps the goal item, carries it over the container, opens the hand and rises.
+
+    It goes to where the item was at first, unless that was pushed away.
+
+    Args:
+        info: of `PickPlaceEnv`, with "goal_points" [2, 3], "fingertip" [3], "item" [3], "opening", "width", "grasped"
+            and "placed".
+    """
+    (x, y, top), container = info["goal_points"]
+    tip, item = info["fingertip"], info["item"]
+    height = grip_height(top)
+    if info["placed"] or info["grasped"] or _is_released(info, container):
+        action = _deliver(info, container + _up(height + _DROP))
+        # Straight up first: what is carried must not sweep the others away.
+        action[:2] *= np.clip((tip[2] - height) / _LIFT, 0, 1)
+        return action
+    if np.hypot(*(item[:2] - [x, y])) > _ASTRAY:
+        x, y = item[:2]
+    way = np.array([x, y, height]) - tip
+    off = float(np.hypot(*way[:2]))
+    closing = info["opening"] < _OPEN and off < 0.025 and abs(way[2]) < 0.025
+    there = off < 0.012 and abs(way[2]) < 0.012
+    way[2] += min(_STEEP * max(0.0, off - 0.008), _CLEARANCE)
+    return np.append(_toward(way), np.float32(-1 if there or closing else 1))
+
+
+def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:
+    """The action [4] of a hand that brings what it holds to `over` [3] [m] from above, opens there, and then rises."""
+    way = over - info["fingertip"]
+    there = np.hypot(*way[:2]) < 0.025 and abs(way[2]) < 0.03
+    released = _is_released(info, over)
+    if not released:
+        way = _glide(way)
+    elif info["opening"] > info["width"] + 3 * _LOOSE:
+        way[2] += _CLEARANCE
+    return np.append(_toward(way), np.float32(1 if there or released else -1))
+
+
+def _is_released(info: dict[str, Any], container: np.ndarray) -> bool:
+    """Whether the fingers have let go over a container [3] [m]."""
+    off = np.hypot(*(container - info["fingertip"])[:2])
+    return bool(off < 0.06 and info["opening"] > info["width"] + _LOOSE)
+
+
+def _glide(way: np.ndarray) -> np.ndarray:
+    """The way [3] to a point along a cone above it [m]."""
+    return way + _up(min(_GLIDE * np.hypot(*way[:2]), _CLEARANCE))
+
+
+def _up(height: float) -> np.ndarray:
+    return np.array([0.0, 0.0, height])
+
+
+def _toward(way: np.ndarray) -> np.ndarray:
+    """The action [3] that goes a way [3] [m] in a straight line."""
     velocity = _GAIN * way / MAX_SPEED
     return (velocity / max(1.0, np.abs(velocity).max())).astype(np.float32)

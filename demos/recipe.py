@@ -45,7 +45,7 @@ class Recipe:
 
     def tasks(self) -> TaskSet:
         """The task set: the human's scene, and the robot's scenes up to the trial."""
-        return sample_task_set(self.seed, self.split, self.index, n_trials=self.trial + 1)
+        return sample_task_set(self.seed, self.split, self.index, env_id=self.env_id, n_trials=self.trial + 1)
 
     def robot_scene(self) -> Scene:
         """Where the robot acts."""
@@ -61,7 +61,7 @@ class Recipe:
 
     def _shown(self) -> TaskSet:
         # The seeds of the motions are drawn after the robot's scenes, so that their number matters.
-        return sample_task_set(self.seed, self.split, self.index)
+        return sample_task_set(self.seed, self.split, self.index, env_id=self.env_id)
 
 
 def check_environment(env_id: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from demos.expert import reach_expert
+from demos.skills import find_skill, skill_of
 from demos.types import Episode
 from envs.scene import Scene
 
@@ -14,9 +14,33 @@ Actor = Callable[[dict[str, np.ndarray], dict[str, Any]], np.ndarray]
 """(observation, info) -> action."""
 
 
-def expert(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-    """The scripted expert as an actor."""
-    return reach_expert(info)
+Disturb = Callable[[np.ndarray], np.ndarray]
+"""The expert's action -> what is executed instead."""
+
+
+def expert(env_id: str) -> Actor:
+    """The scripted expert of an environment as an actor."""
+    act = find_skill(env_id).expert
+    return lambda observation, info: act(info)
+
+
+def demonstrate(
+    env: gymnasium.Env, scene: Scene, *, n_steps: int | None = None, disturb: Disturb | None = None
+) -> Episode:
+    """Runs one episode of the expert of the scene's task. Arguments as in `record`."""
+    act = skill_of(scene).expert
+    return record(env, scene, lambda observation, info: act(info), n_steps=n_steps, disturb=disturb)
+
+
+def shaken(rng: np.random.Generator, strength: float) -> Disturb:
+    """Adds noise of this standard deviation to the velocity [3] that an action begins with, in its units."""
+
+    def disturb(action: np.ndarray) -> np.ndarray:
+        executed = action.astype(float)
+        executed[:3] += rng.normal(0, strength, 3)
+        return executed
+
+    return disturb
 
 
 def record(
@@ -25,12 +49,12 @@ def record(
     actor: Actor,
     *,
     n_steps: int | None = None,
-    disturb: Callable[[np.ndarray], np.ndarray] | None = None,
+    disturb: Disturb | None = None,
 ) -> Episode:
     """Runs one episode.
 
     Args:
-        env: a reaching environment.
+        env: an environment.
         scene: to start in.
         actor: who acts.
         n_steps: stop after so many; until the episode ends when None.

@@ -4,9 +4,9 @@ dataset.json        what it is: environment, split, seed, sizes, format version
 human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
 goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]
 robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
-robot_states.npy    float32 [sets, goals, steps, 10]  as `ReachEnv` observes them
-robot_actions.npy   float32 [sets, goals, steps, 3]
-goal_points.npy     float32 [sets, goals, 3]  the touched point [m]
+robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
+robot_actions.npy   float32 [sets, goals, steps, action]
+goal_points.npy     float32 [sets, goals, points, 3]  what a policy should know of the robot's scene [m]
 done/               an empty file for each set that is complete
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from demos.errors import DemoError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout above."""
 
 
@@ -29,7 +29,7 @@ class DatasetInfo:
     """What a dataset holds.
 
     env_id: registered id.  split: of the objects.  seed: of everything.  n_sets, n_goals, video_frames, steps: counts.
-    size: side of the frames [px].
+    size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.
     """
 
     env_id: str
@@ -40,6 +40,9 @@ class DatasetInfo:
     video_frames: int
     steps: int
     size: int
+    state: int
+    action: int
+    points: int
     format: int = FORMAT
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
@@ -49,9 +52,9 @@ class DatasetInfo:
             "human_frames": (np.uint8, (*lead, self.video_frames, *image)),
             "goal_pixels": (np.float32, (*lead, 2)),
             "robot_frames": (np.uint8, (*lead, self.steps, *image)),
-            "robot_states": (np.float32, (*lead, self.steps, 10)),
-            "robot_actions": (np.float32, (*lead, self.steps, 3)),
-            "goal_points": (np.float32, (*lead, 3)),
+            "robot_states": (np.float32, (*lead, self.steps, self.state)),
+            "robot_actions": (np.float32, (*lead, self.steps, self.action)),
+            "goal_points": (np.float32, (*lead, self.points, 3)),
         }
 
 

@@ -1,4 +1,4 @@
-"""Tasks: which object, shown by a human in one scene and done by the robot in another.
+"""Tasks: what to do to which object, shown by a human in one scene and done by the robot in another.
 
 Object *sets* make the video necessary: every object of a set is the goal of one task, and the tasks of a set share the
 human's scene and the robot's scene, so nothing but the human's motion tells them apart.
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from demos.errors import DemoError
+from demos.skills import SKILLS, find_skill
 from envs.appearance import Dials
 from envs.objects import SPLITS
 from envs.scene import Scene, sample_scene
@@ -21,7 +22,7 @@ N_OBJECTS = 3
 
 @dataclass(frozen=True)
 class TaskSet:
-    """The tasks over one set of objects: task g is "reach for object g".
+    """The tasks over one set of objects: task g is "do this to object g".
 
     human_scene: where the human demonstrates.  robot_scenes: where the robot then acts, one for each trial.
     motion_seeds: one for each goal, of the human's motion.
@@ -36,26 +37,39 @@ class TaskSet:
         return np.random.default_rng(self.motion_seeds[goal])
 
 
-def sample_task_set(seed: int, split: str, index: int, *, n_trials: int = 1, dials: Dials | None = None) -> TaskSet:
+def sample_task_set(
+    seed: int,
+    split: str,
+    index: int,
+    *,
+    env_id: str = "daml/Reach-v0",
+    n_trials: int = 1,
+    dials: Dials | None = None,
+) -> TaskSet:
     """Task set number `index` of a split under a seed: the same on every machine and in every order.
 
     Args:
         seed: root of all randomness.
         split: which objects.
         index: of the set.
+        env_id: registered environment: what is done.
         n_trials: robot scenes.
         dials: how far the look may vary.
+
+    Raises:
+        DemoError: nobody demonstrates in that environment.
     """
+    layout = find_skill(env_id).layout
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(list(SPLITS).index(split), index)))
-    human = sample_scene(rng, split, n_objects=N_OBJECTS, dials=dials)
-    robot = tuple(sample_scene(rng, split, objects=human.objects, dials=dials) for _ in range(n_trials))
+    human = sample_scene(rng, split, layout=layout, n_objects=N_OBJECTS, dials=dials)
+    robot = tuple(sample_scene(rng, split, layout=layout, like=human, dials=dials) for _ in range(n_trials))
     seeds = rng.integers(2**31, size=N_OBJECTS)
     return TaskSet(human, robot, tuple(int(s) for s in seeds))
 
 
-def write_clip_tasks(clip: Path, *, seed: int, split: str, index: int, goal: int) -> None:
+def write_clip_tasks(clip: Path, *, env_id: str, seed: int, split: str, index: int, goal: int) -> None:
     """Writes beside a video of a human which task it shows, so that a robot can be put among the same objects."""
-    text = json.dumps({"seed": seed, "split": split, "set": index, "goal": goal}) + "\n"
+    text = json.dumps({"env": env_id, "seed": seed, "split": split, "set": index, "goal": goal}) + "\n"
     clip.with_suffix(".json").write_text(text)
 
 
@@ -70,9 +84,10 @@ def read_clip_tasks(clip: Path) -> tuple[TaskSet, int] | None:
         return None
     try:
         said = json.loads(beside.read_text())
-        seed, split, index, goal = int(said["seed"]), str(said["split"]), int(said["set"]), int(said["goal"])
-        if split in SPLITS and 0 <= goal < N_OBJECTS and index >= 0 and seed >= 0:
-            return sample_task_set(seed, split, index), goal
+        env_id, split = str(said["env"]), str(said["split"])
+        seed, index, goal = int(said["seed"]), int(said["set"]), int(said["goal"])
+        if env_id in SKILLS and split in SPLITS and 0 <= goal < N_OBJECTS and index >= 0 and seed >= 0:
+            return sample_task_set(seed, split, index, env_id=env_id), goal
     except (ValueError, KeyError, TypeError):
         pass
     raise DemoError(f"{beside}: got no description of a clip, allowed what `daml collect` writes, or no such file")

@@ -49,9 +49,9 @@ class Video:
 class Episode:
     """What a robot saw and did.
 
-    images: uint8 [T, H, W, 3].  states: float32 [T, 10], as `ReachEnv` observes them.  actions: float32 [T, 3].
-    success: at the end.  right_object: whether the object nearest to the fingertip at the end was the goal.
-    distance: to the goal at the end [m].
+    images: uint8 [T, H, W, 3].  states: float32 [T, 10 or 11], as the environment observes them.  actions: float32 [T,
+    3 or 4].  success: at the end.  right_object: whether the object that was acted upon was the goal, at the end.
+    distance: as the environment tells it, at the end [m].
     """
 
     images: np.ndarray

@@ -3,3 +3,6 @@
 import gymnasium
 
 gymnasium.register(id="daml/Reach-v0", entry_point="envs.reaching:ReachEnv")
+gymnasium.register(id="daml/Push-v0", entry_point="envs.pushing:PushEnv")
+gymnasium.register(id="daml/Place-v0", entry_point="envs.placing:PlaceEnv")
+gymnasium.register(id="daml/PickPlace-v0", entry_point="envs.pick_place:PickPlaceEnv")

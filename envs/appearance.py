@@ -90,6 +90,7 @@ def add_surroundings(spec: mujoco.MjSpec, look: Appearance) -> None:
         size=[*TABLE_HALF_SIZE, 0.02],
         pos=[*TABLE_CENTRE, -0.02],
         material=add_material(spec, "table", image, repeat=4.0),
+        friction=[0.5, 0.01, 0.001],  # a contact takes the larger of two frictions: the table's must not be the default
     )
     world.add_geom(
         name="floor",

@@ -4,7 +4,7 @@ The arm is three bodies moved by hand (MuJoCo mocap bodies): upper arm, forearm 
 to be filmed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -58,7 +58,11 @@ def sample_human(rng: np.random.Generator) -> HumanLook:
     )
 
 
-def add_human(spec: mujoco.MjSpec, look: HumanLook) -> None:
+Hand = Callable[[mujoco.MjSpec, HumanLook], None]
+"""Adds a hand."""
+
+
+def add_human(spec: mujoco.MjSpec, look: HumanLook, hand: Hand) -> None:
     """Adds the arm; each body's x axis runs along the limb, from its near end at the origin (the hand's: its tip)."""
     s = look.scale
     upper, fore = s * UPPER_ARM, s * FOREARM
@@ -68,11 +72,39 @@ def add_human(spec: mujoco.MjSpec, look: HumanLook) -> None:
     body = _limb(spec, "forearm")
     _capsule(body, (0, 0, 0), (fore, 0, 0), 0.034 * s, look.skin)
     _capsule(body, (0, 0, 0), (cuff, 0, 0), 0.042 * s, look.sleeve)
-    _add_hand(_limb(spec, "hand"), s, look.skin)
+    hand(spec, look)
 
 
-def _add_hand(hand: mujoco.MjsBody, s: float, skin: RGB) -> None:
+def pointing_hand(spec: mujoco.MjSpec, look: HumanLook) -> None:
     """Palm, a pointing index finger, three curled fingers and a thumb; the index fingertip is the origin."""
+    hand, s, skin = _limb(spec, "hand"), look.scale, look.skin
+    wrist, knuckles = -s * HAND, -0.085 * s
+    _palm(hand, s, skin)
+    _capsule(hand, (knuckles, 0, 0), (-0.009 * s, 0, 0), 0.0095 * s, skin)
+    for finger in (1, 2, 3):
+        y = -0.021 * s * finger
+        _capsule(hand, (knuckles, y, 0), (knuckles + 0.028 * s, y, -0.022 * s), 0.0105 * s, skin)
+    _capsule(hand, (wrist + 0.03 * s, 0.025 * s, 0), (knuckles + 0.015 * s, 0.038 * s, -0.015 * s), 0.012 * s, skin)
+
+
+def grasping_hand(spec: mujoco.MjSpec, look: HumanLook) -> None:
+    """Palm, four fingers side by side and a thumb opposite them; the origin is the middle of what they hold.
+
+    "thumb" and "fingers" are bodies of their own, placed by `pose_human` as far apart as the hand is open.
+    """
+    s, skin = look.scale, look.skin
+    wrist, knuckles, radius = -s * HAND, -0.085 * s, 0.0105 * s
+    _palm(_limb(spec, "hand"), s, skin)
+    thumb, fingers = _limb(spec, "thumb"), _limb(spec, "fingers")
+    _capsule(thumb, (wrist + 0.03 * s, -radius, 0), (knuckles + 0.03 * s, 1.8 * radius, 0), 1.2 * radius, skin)
+    _capsule(thumb, (knuckles + 0.03 * s, 1.8 * radius, 0), (0.005 * s, radius, -0.005 * s), 1.1 * radius, skin)
+    for finger in range(4):
+        z = (0.018 - 0.017 * finger) * s
+        _capsule(fingers, (knuckles - 0.01 * s, 2 * radius, 0.4 * z), (-0.04 * s, -2 * radius, z), radius, skin)
+        _capsule(fingers, (-0.04 * s, -2 * radius, z), ((0.022 - 0.004 * finger) * s, -radius, z), radius, skin)
+
+
+def _palm(hand: mujoco.MjsBody, s: float, skin: RGB) -> None:
     wrist, knuckles = -s * HAND, -0.085 * s
     hand.add_geom(
         type=mujoco.mjtGeom.mjGEOM_ELLIPSOID,
@@ -82,15 +114,18 @@ def _add_hand(hand: mujoco.MjsBody, s: float, skin: RGB) -> None:
         contype=0,
         conaffinity=0,
     )
-    _capsule(hand, (knuckles, 0, 0), (-0.009 * s, 0, 0), 0.0095 * s, skin)
-    for finger in (1, 2, 3):
-        y = -0.021 * s * finger
-        _capsule(hand, (knuckles, y, 0), (knuckles + 0.028 * s, y, -0.022 * s), 0.0105 * s, skin)
-    _capsule(hand, (wrist + 0.03 * s, 0.025 * s, 0), (knuckles + 0.015 * s, 0.038 * s, -0.015 * s), 0.012 * s, skin)
 
 
-def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fingertip: np.ndarray) -> None:
-    """Moves the arm so that the index fingertip is at `fingertip` [3] [m], and computes the bodies' poses.
+def pose_human(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    look: HumanLook,
+    fingertip: np.ndarray,
+    opening: float | None = None,
+) -> None:
+    """Moves the arm so that the hand's origin is at `fingertip` [3] [m], and computes the bodies' poses.
+
+    A grasping hand's thumb and fingers are `opening` apart [m]; None for a pointing one.
 
     The hand points away from the person and dips towards the table; the elbow hangs down and outwards. When the arm is
     too short the person leans forward: the shoulder moves along the line to the wrist.
@@ -116,6 +151,11 @@ def pose_human(model: mujoco.MjModel, data: mujoco.MjData, look: HumanLook, fing
     _place(model, data, "upper_arm", shoulder, elbow - shoulder)
     _place(model, data, "forearm", elbow, wrist - elbow)
     _place(model, data, "hand", fingertip, forward)
+    if opening is not None:
+        to_thumb = _cross([0.0, 0.0, 1.0], forward)
+        to_thumb *= opening / 2 / np.linalg.norm(to_thumb)
+        _place(model, data, "thumb", fingertip + to_thumb, forward)
+        _place(model, data, "fingers", fingertip - to_thumb, forward)
     mujoco.mj_kinematics(model, data)
     mujoco.mj_camlight(model, data)
 

@@ -1,4 +1,4 @@
-"""The objects: a family of shapes, colours and textures, split into disjoint kinds for meta-training and meta-testing.
+"""The objects: families of shapes, colours and textures, split into disjoint kinds for meta-training and meta-testing.
 
 A *kind* is a combination (shape, colour name, texture). Every kind belongs to exactly one split, by a permutation fixed
 by `SPLIT_SEED`, so an object of the meta-test split differs from every meta-training object in at least one of the
@@ -6,7 +6,6 @@ three. Size, exact shade, second colour and yaw are drawn anew for each object.
 """
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +13,7 @@ import mujoco
 import numpy as np
 
 from envs.errors import EnvError
+from envs.shapes import CONTAINERS, SHAPES, Part, rotation, side, top
 from envs.textures import PATTERNS, RGB, add_material, pattern_image
 
 SPLIT_SEED = 20180205
@@ -69,94 +69,82 @@ class ObjectSpec:
     @property
     def height(self) -> float:
         """Height of its top above the table [m]."""
-        return max(_top(part) for part in SHAPES[self.shape]()) * self.radius
+        return max(top(part) for part in self.parts) * self.radius
+
+    @property
+    def width(self) -> float:
+        """Its extent along y, where a gripper holds it, at yaw 0 [m]."""
+        return 2 * max(side(part) for part in self.parts) * self.radius
+
+    @property
+    def parts(self) -> list[Part]:
+        """Its primitives, in units of its radius."""
+        return (SHAPES | CONTAINERS)[self.shape]()
 
 
 @dataclass(frozen=True)
-class Part:
-    """A primitive in units of the object's radius: MuJoCo geom type, half sizes and centre (z from the table)."""
+class Family:
+    """Objects that serve one purpose.
 
-    geom: int
-    size: tuple[float, ...]
-    centre: tuple[float, float, float]
+    shapes: their names.  radius: range of half their width [m].  catalogue: all shapes that were split together.
+    """
 
-
-_BOX, _SPHERE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_SPHERE
-_CYLINDER, _ELLIPSOID = mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_ELLIPSOID
-
-
-def _top(part: Part) -> float:
-    vertical = {_SPHERE: 0, _CYLINDER: 1, _BOX: 2, _ELLIPSOID: 2}[part.geom]
-    return part.centre[2] + part.size[vertical]
+    shapes: tuple[str, ...]
+    radius: tuple[float, float] = RADIUS_RANGE
+    catalogue: tuple[str, ...] = tuple(SHAPES)
 
 
-SHAPES: dict[str, Callable[[], list[Part]]] = {
-    "cube": lambda: [Part(_BOX, (0.85, 0.85, 0.85), (0, 0, 0.85))],
-    "brick": lambda: [Part(_BOX, (1.2, 0.7, 0.6), (0, 0, 0.6))],
-    "ball": lambda: [Part(_SPHERE, (1.0,), (0, 0, 1.0))],
-    "can": lambda: [Part(_CYLINDER, (0.85, 1.0), (0, 0, 1.0))],
-    "disc": lambda: [Part(_CYLINDER, (1.2, 0.4), (0, 0, 0.4))],
-    "egg": lambda: [Part(_ELLIPSOID, (1.2, 0.85, 0.75), (0, 0, 0.75))],
-    "bottle": lambda: [
-        Part(_CYLINDER, (0.85, 0.7), (0, 0, 0.7)),
-        Part(_CYLINDER, (0.4, 0.4), (0, 0, 1.8)),
-    ],
-    "cross": lambda: [
-        Part(_BOX, (1.3, 0.5, 0.5), (0, 0, 0.5)),
-        Part(_BOX, (0.5, 1.3, 0.5), (0, 0, 0.5)),
-    ],
-    "tower": lambda: [
-        Part(_CYLINDER, (1.1, 0.35), (0, 0, 0.35)),
-        Part(_CYLINDER, (0.8, 0.35), (0, 0, 1.05)),
-        Part(_CYLINDER, (0.5, 0.35), (0, 0, 1.75)),
-    ],
-    "mug": lambda: [
-        Part(_CYLINDER, (0.8, 0.9), (-0.15, 0, 0.9)),
-        Part(_BOX, (0.25, 0.18, 0.55), (0.9, 0, 0.9)),
-    ],
-}
-"""Name -> primitives that stand on the table."""
+OBJECTS = Family(tuple(SHAPES))
+"""What a fingertip can touch."""
+ITEMS = Family(("cube", "brick", "can", "mug"), radius=(0.030, 0.0345))
+"""What a gripper can hold: no wider than 0.06 m where it is held."""
+OPEN_CONTAINERS = Family(tuple(CONTAINERS), radius=(0.056, 0.066), catalogue=tuple(CONTAINERS))
+"""What an item can be placed in."""
 
 
 @cache
-def kinds(split: str) -> tuple[tuple[str, str, str], ...]:
-    """All (shape, colour, pattern) of a split.
+def kinds(split: str, family: Family = OBJECTS) -> tuple[tuple[str, str, str], ...]:
+    """All (shape, colour, pattern) of a split of a family.
+
+    Families of one catalogue share its permutation: a kind is in the same split in all of them.
 
     Raises:
         EnvError: an unknown split.
     """
     if split not in SPLITS:
         raise EnvError(f"split: got {split!r}, allowed {list(SPLITS)}")
-    everything = list(itertools.product(SHAPES, COLOURS, PATTERNS))
+    everything = list(itertools.product(family.catalogue, COLOURS, PATTERNS))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(everything))
     ends = np.round(np.cumsum(list(SPLITS.values())) * len(order)).astype(int)
     last = ends[list(SPLITS).index(split)]
     first = last - round(SPLITS[split] * len(order))
-    return tuple(everything[i] for i in order[first:last])
+    return tuple(everything[i] for i in order[first:last] if everything[i][0] in family.shapes)
 
 
-def sample_object(rng: np.random.Generator, split: str) -> ObjectSpec:
+def sample_object(rng: np.random.Generator, split: str, family: Family = OBJECTS) -> ObjectSpec:
     """Draws one object of a split."""
-    pool = kinds(split)
+    pool = kinds(split, family)
     shape, colour, pattern = pool[rng.integers(len(pool))]
     second = list(COLOURS)[rng.integers(len(COLOURS))]
     return ObjectSpec(
         shape=shape,
         colour=colour,
         pattern=pattern,
-        radius=float(rng.uniform(*RADIUS_RANGE)),
+        radius=float(rng.uniform(*family.radius)),
         rgb=_shade(rng, colour),
         rgb2=_shade(rng, second),
         seed=int(rng.integers(2**31)),
     )
 
 
-def sample_set(rng: np.random.Generator, split: str, n: int, background: RGB) -> tuple[ObjectSpec, ...]:
-    """Draws `n` objects that differ from each other and from the background by `MIN_CONTRAST`."""
+def sample_set(
+    rng: np.random.Generator, split: str, n: int, *backgrounds: RGB, family: Family = OBJECTS
+) -> tuple[ObjectSpec, ...]:
+    """Draws `n` objects that differ from each other and from the backgrounds by `MIN_CONTRAST`."""
     chosen: list[ObjectSpec] = []
-    seen = [_lab(background)]
+    seen = [_lab(background) for background in backgrounds]
     while len(chosen) < n:
-        candidate = sample_object(rng, split)
+        candidate = sample_object(rng, split, family)
         lab = _lab(mean_colour(candidate))
         if all(np.linalg.norm(lab - other) >= MIN_CONTRAST for other in seen):
             chosen.append(candidate)
@@ -170,31 +158,34 @@ def mean_colour(spec: ObjectSpec) -> RGB:
     return float(r), float(g), float(b)
 
 
-def add_object(spec: mujoco.MjSpec, name: str, thing: ObjectSpec, position: np.ndarray, yaw: float) -> None:
-    """Stands an object on the table, fixed in place.
+def add_object(spec: mujoco.MjSpec, name: str, thing: ObjectSpec, position: np.ndarray, yaw: float) -> mujoco.MjsBody:
+    """Stands an object on the table, fixed in place unless the returned body is given a joint.
 
     Args:
         spec: the scene.
         name: of the body.
         thing: the object.
-        position: [2] of its centre on the table [m].
+        position: [2] of its centre on the table, or [3] of the middle of its underside [m].
         yaw: about the vertical [rad].
     """
     half = yaw / 2
-    body = spec.worldbody.add_body(name=name, pos=[*position, 0.0], quat=[np.cos(half), 0, 0, np.sin(half)])
+    position = np.resize([*position, 0.0], 3)
+    body = spec.worldbody.add_body(name=name, pos=position, quat=[np.cos(half), 0, 0, np.sin(half)])
     material = add_material(spec, name, pattern_image(thing.pattern, thing.rgb, thing.rgb2, thing.seed), repeat=0)
-    for part in SHAPES[thing.shape]():
+    for part in thing.parts:
         size = np.zeros(3)
         size[: len(part.size)] = np.multiply(part.size, thing.radius)
         body.add_geom(
             type=part.geom,
             size=size,
             pos=np.multiply(part.centre, thing.radius),
+            quat=rotation(part),
             material=material,
             density=_DENSITY,
             contype=1,
             conaffinity=1,
         )
+    return body
 
 
 def _shade(rng: np.random.Generator, colour: str) -> RGB:

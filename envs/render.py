@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.errors import RenderError
 
-MAX_SIZE = 1080
+MAX_SIZE = 1280
 """Largest image side [px]."""
 
 DEBIAN_PACKAGES = "libegl1 libgl1-mesa-dri libopengl0"

@@ -5,8 +5,9 @@ specifications (Denavit-Hartenberg parameters in Craig's convention; joint posit
 0.1034 m).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import mink
 import mujoco
@@ -45,6 +46,10 @@ HOME = np.array([0.0, -0.6, 0.0, -2.6, 0.0, 2.0, 0.785])
 """A posture with the gripper pointing down in front of the base [rad]."""
 FINGERTIP = "fingertip"
 """Name of the site between the fingertips."""
+FINGERS = ("finger_left", "finger_right")
+"""Names of the gripper's finger bodies."""
+GRIPPER_OPENING = 0.08
+"""Widest distance between the fingers [m]."""
 
 # Soft enough that a step of the target does not saturate the motors: saturated servos fight each other and chatter.
 _STIFFNESS = (1200.0, 1200.0, 1000.0, 1000.0, 300.0, 250.0, 150.0)  # [N m/rad]
@@ -61,10 +66,81 @@ _LINKS = (
     ((0, 0, 0, 0.088, 0, 0), 0.048),
     ((0, 0, 0, 0, 0, 0.09), 0.041),
 )
+_FINGER = (0.011, 0.010, 0.026)  # half sizes [m]
+_GRIP_FORCE = 70.0  # [N], of each finger
+_GRIP_STIFFNESS, _GRIP_DAMPING = 1000.0, 200.0  # [N/m], [N s/m]: closes on an object in about 0.3 s
 _WHITE, _DARK = (0.88, 0.88, 0.86, 1), (0.2, 0.2, 0.22, 1)
 
 
-def add_robot(spec: mujoco.MjSpec) -> None:
+def closed_hand(hand: mujoco.MjsBody, spec: mujoco.MjSpec) -> None:
+    """Fingers that stay closed and meet at the tool centre point."""
+    for side in (-1, 1):
+        hand.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=_FINGER,
+            pos=[0, 0.011 * side, TCP - 0.026],
+            rgba=_DARK,
+            mass=0.05,
+            contype=1,
+            conaffinity=1,
+        )
+
+
+def gripper(hand: mujoco.MjsBody, spec: mujoco.MjSpec) -> None:
+    """Two fingers that slide along the hand's y axis, driven alike as in the Franka hand.
+
+    Source of the opening and the force: Franka Emika, "Franka Hand" data sheet (80 mm, 70 N continuous).
+    """
+    for name, side in zip(FINGERS, (-1, 1), strict=True):
+        finger = hand.add_body(name=name, gravcomp=1)
+        finger.add_joint(
+            name=name,
+            type=mujoco.mjtJoint.mjJNT_SLIDE,
+            axis=[0, side, 0],
+            range=[0, GRIPPER_OPENING / 2],
+            limited=True,
+            armature=0.5,  # of the drive: light fingers would sink into what they hold, and swing in it
+        )
+        finger.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=_FINGER,
+            pos=[0, 0.010 * side, TCP - 0.026],
+            rgba=_DARK,
+            mass=0.05,
+            # Rubber pads: their friction and stiffness decide a contact, whatever they touch; condim 4 also resists
+            # twisting, without which a held item swings about the line between the fingertips.
+            friction=[1.5, 0.03, 0.001],
+            condim=4,
+            priority=1,
+            solref=[0.01, 1.0],
+            solimp=[0.99, 0.999, 0.001, 0.5, 2],
+        )
+        actuator = spec.add_actuator(
+            name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True, ctrllimited=True
+        )
+        actuator.set_to_position(kp=_GRIP_STIFFNESS, kv=_GRIP_DAMPING)
+        actuator.forcerange = [-_GRIP_FORCE, _GRIP_FORCE]
+        actuator.ctrlrange = [0, GRIPPER_OPENING / 2]
+    spec.add_exclude(bodyname1=FINGERS[0], bodyname2=FINGERS[1])
+    spec.add_equality(
+        type=mujoco.mjtEq.mjEQ_JOINT, name1=FINGERS[0], name2=FINGERS[1], objtype=mujoco.mjtObj.mjOBJ_JOINT
+    )
+
+
+Hand = Callable[[mujoco.MjsBody, mujoco.MjSpec], None]
+"""Adds the fingers to the hand's body."""
+
+
+@cache
+def arm_model() -> mujoco.MjModel:
+    """The arm alone, for kinematics: 7 joints, whatever else moves in a scene."""
+    spec = mujoco.MjSpec()
+    spec.compiler.degree = False
+    add_robot(spec)
+    return spec.compile()
+
+
+def add_robot(spec: mujoco.MjSpec, fingers: Hand = closed_hand) -> None:
     """Adds the arm with its base at the origin; gravity is compensated, as the real controller does."""
     body = spec.worldbody.add_body(name="base")
     _capsule(body, (0, 0, 0, 0, 0, 0.15), 0.075, _DARK)
@@ -86,27 +162,13 @@ def add_robot(spec: mujoco.MjSpec) -> None:
         actuator.forcerange = [-_TORQUE[i], _TORQUE[i]]
         actuator.ctrlrange = JOINT_LIMITS[i]
         actuator.ctrllimited = True
-    _add_hand(body)
-
-
-def _add_hand(link7: mujoco.MjsBody) -> None:
-    """A closed parallel gripper whose fingertips meet at the tool centre point."""
     # The hand of the real arm is mounted turned by -45 degrees about the flange.
-    hand = link7.add_body(
+    hand = body.add_body(
         name="hand", pos=[0, 0, FLANGE], quat=[np.cos(np.pi / 8), 0, 0, -np.sin(np.pi / 8)], gravcomp=1
     )
     box = mujoco.mjtGeom.mjGEOM_BOX
     hand.add_geom(type=box, size=[0.03, 0.08, 0.025], pos=[0, 0, 0.03], rgba=_WHITE, mass=0.5, contype=1, conaffinity=1)
-    for side in (-1, 1):
-        hand.add_geom(
-            type=box,
-            size=[0.011, 0.010, 0.026],
-            pos=[0, 0.011 * side, TCP - 0.026],
-            rgba=_DARK,
-            mass=0.05,
-            contype=1,
-            conaffinity=1,
-        )
+    fingers(hand, spec)
     hand.add_site(name=FINGERTIP, pos=[0, 0, TCP], size=[0.005] * 3, group=4)
 
 
@@ -135,27 +197,33 @@ class FingertipController:
     """Differential inverse kinematics: fingertip velocities to joint targets, with the gripper kept pointing down.
 
     The commanded position, not the measured one, is integrated, so that servo lag does not drift.
+
+    model: of the arm alone.  low, high: [3] of the workspace [m].  yaw: of the hand about the vertical [rad]; at 0 its
+    fingers close along y.
     """
 
     model: mujoco.MjModel
     low: np.ndarray
     high: np.ndarray
+    yaw: float = 0.0
 
     def __post_init__(self) -> None:
         self._configuration = mink.Configuration(self.model)
         self._task = mink.FrameTask(FINGERTIP, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-6)
         self._posture = mink.PostureTask(self.model, cost=1e-2)
-        self._posture.set_target(HOME)
+        # The last joint's axis points down.
+        self._home = HOME - self.yaw * np.eye(N_JOINTS)[-1]
+        self._posture.set_target(self._home)
         self._angles = mink.ConfigurationLimit(self.model)
         speeds = {f"joint{i + 1}": speed for i, speed in enumerate(JOINT_SPEEDS)}
         self._speeds = mink.VelocityLimit(self.model, speeds)
-        self._down = mink.SO3.from_matrix(np.diag([1.0, -1.0, -1.0]))
+        self._down = mink.SO3.from_z_radians(self.yaw) @ mink.SO3.from_matrix(np.diag([1.0, -1.0, -1.0]))
         self.target = np.zeros(3)
 
     def start(self, position: np.ndarray) -> np.ndarray:
         """Joint angles [7] [rad] that hold the fingertip at `position` [3] [m]."""
         self.target = np.clip(position, self.low, self.high)
-        self._configuration.update(HOME)
+        self._configuration.update(self._home)
         for _ in range(10):
             self._solve(1.0, [self._angles])
         return self._configuration.q.copy()

@@ -1,5 +1,9 @@
-"""Scenes: everything that is decided before a demonstration starts, as data, and the models built from it."""
+"""Scenes: everything that is decided before a demonstration starts, as data, and the models built from it.
 
+A `Layout` says what a task puts on the table and where; a `Scene` is one draw from it.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import mujoco
@@ -7,9 +11,10 @@ import numpy as np
 
 from envs.appearance import Appearance, Dials, add_surroundings, sample_appearance
 from envs.errors import EnvError
-from envs.human import HumanLook, add_human, sample_human
-from envs.objects import ObjectSpec, add_object, sample_set
-from envs.robot import add_robot
+from envs.human import Hand as HumanHand
+from envs.human import HumanLook, add_human, pointing_hand, sample_human
+from envs.objects import OBJECTS, Family, ObjectSpec, add_object, mean_colour, sample_set
+from envs.robot import Hand, add_robot, closed_hand
 
 OBJECT_AREA = ((0.40, 0.64), (-0.23, 0.23))
 """Where objects stand: x range, y range [m], in the robot's frame."""
@@ -20,8 +25,64 @@ SPACING = 0.13
 START_AREA = ((0.30, 0.36), (-0.18, 0.18), (0.20, 0.30))
 """Where the robot's fingertip starts: x, y, z range [m]."""
 
-TIMESTEP = 0.01
-"""Of the physics [s]."""
+Positions = tuple[tuple[float, float], ...]
+"""(x, y) of each object [m]."""
+
+
+def scattered(rng: np.random.Generator, n: int) -> Positions:
+    """Objects anywhere in `OBJECT_AREA`, `SPACING` apart."""
+    return spread(rng, n, OBJECT_AREA, SPACING)
+
+
+def spread(rng: np.random.Generator, n: int, area: tuple, spacing: float) -> Positions:
+    """`n` points of an area at least `spacing` apart [m], by rejection of whole arrangements (no bias by order)."""
+    (x0, x1), (y0, y1) = area
+    for _ in range(10_000):
+        points = rng.uniform((x0, y0), (x1, y1), (n, 2))
+        gaps = np.linalg.norm(points[:, None] - points[None], axis=-1)[~np.eye(n, dtype=bool)]
+        if not gaps.size or gaps.min() >= spacing:
+            return tuple((float(x), float(y)) for x, y in points)
+    raise EnvError(f"number of objects: got {n}, which do not fit on the table {spacing} m apart")
+
+
+def _nothing(spec: mujoco.MjSpec) -> None:
+    pass
+
+
+_FRICTION = (0.5, 0.01, 0.001)  # sliding, twisting [m], rolling [m] of a wooden block on a wooden table
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a task puts on the table, and how.
+
+    family: of the objects, one of which is the goal.  most: objects at most.  arrange: draws their positions.
+    turn: their largest yaw to either side [rad].  movable: whether they can be moved; else they are fixed to the table.
+    start_area: where the robot's fingertip starts, x, y, z range [m].  fingers, opening: the robot's, and how far they
+    are open at the start, range [m]; None is closed for good.  hand_yaw: of the robot's hand [rad].  human_hand: the
+    human's.
+    extra: one more thing, of this family, movable unless `extra_area` says where it is fixed, x, y range [m].
+    marks: what is painted on the table.  timestep: of the physics [s].
+    """
+
+    family: Family = OBJECTS
+    most: int = 5
+    arrange: Callable[[np.random.Generator, int], Positions] = scattered
+    turn: float = np.pi
+    movable: bool = False
+    start_area: tuple[tuple[float, float], ...] = START_AREA
+    fingers: Hand = closed_hand
+    opening: tuple[float, float] | None = None
+    hand_yaw: float = 0.0
+    human_hand: HumanHand = pointing_hand
+    extra: Family | None = None
+    extra_area: tuple[tuple[float, float], ...] | None = None
+    marks: Callable[[mujoco.MjSpec], None] = _nothing
+    timestep: float = 0.01
+
+
+REACHING = Layout()
+"""Objects that stand still, and a hand that stays closed."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +91,7 @@ class Scene:
 
     objects: n of them.  positions: n pairs (x, y) [m].  yaws: n [rad].  goal: index of the goal object.
     look: table, light, camera.  human: who demonstrates.  start: [3] where the robot's fingertip starts [m].
+    opening: between its fingers at the start [m].  extra: one more thing, at extra_position [m].  layout: of the task.
     """
 
     objects: tuple[ObjectSpec, ...]
@@ -39,6 +101,10 @@ class Scene:
     look: Appearance
     human: HumanLook
     start: tuple[float, float, float]
+    opening: float = 0.0
+    extra: ObjectSpec | None = None
+    extra_position: tuple[float, float] = (0.0, 0.0)
+    layout: Layout = REACHING
 
     def __post_init__(self) -> None:
         if not 0 <= self.goal < len(self.objects):
@@ -58,68 +124,93 @@ def sample_scene(
     rng: np.random.Generator,
     split: str,
     *,
+    layout: Layout = REACHING,
     n_objects: int = 3,
     dials: Dials | None = None,
-    objects: tuple[ObjectSpec, ...] | None = None,
+    like: Scene | None = None,
 ) -> Scene:
     """Draws a scene.
 
     Args:
         rng: source of all randomness.
         split: which objects: "train", "val" or "test".
+        layout: of the task.
         n_objects: how many.
         dials: how far the look may vary.
-        objects: use these instead of drawing a set (the human's and the robot's scene of a task share them).
+        like: take its objects instead of drawing some (the human's and the robot's scene of a task share them).
     """
     look = sample_appearance(rng, dials or Dials())
-    things = objects or sample_set(rng, split, n_objects, look.table_rgb)
-    return Scene(
+    things = like.objects if like else sample_set(rng, split, n_objects, look.table_rgb, family=layout.family)
+    scene = Scene(
         objects=things,
-        positions=_sample_positions(rng, len(things)),
-        yaws=tuple(float(a) for a in rng.uniform(-np.pi, np.pi, len(things))),
+        positions=layout.arrange(rng, len(things)),
+        yaws=tuple(float(a) for a in rng.uniform(-layout.turn, layout.turn, len(things))),
         goal=int(rng.integers(len(things))),
         look=look,
         human=sample_human(rng),
-        start=tuple(float(rng.uniform(*axis)) for axis in START_AREA),  # type: ignore[arg-type]
+        start=tuple(float(rng.uniform(*axis)) for axis in layout.start_area),  # type: ignore[arg-type]
+        layout=layout,
     )
-
-
-def _sample_positions(rng: np.random.Generator, n: int) -> tuple[tuple[float, float], ...]:
-    """`n` points of `OBJECT_AREA` at least `SPACING` apart, by rejection of whole arrangements (no bias by order)."""
-    (x0, x1), (y0, y1) = OBJECT_AREA
-    for _ in range(10_000):
-        points = rng.uniform((x0, y0), (x1, y1), (n, 2))
-        gaps = np.linalg.norm(points[:, None] - points[None], axis=-1)[~np.eye(n, dtype=bool)]
-        if not gaps.size or gaps.min() >= SPACING:
-            return tuple((float(x), float(y)) for x, y in points)
-    raise EnvError(f"number of objects: got {n}, which do not fit on the table {SPACING} m apart")
+    if layout.opening:
+        scene = replace(scene, opening=float(rng.uniform(*layout.opening)))
+    if layout.extra:
+        colours = [look.table_rgb, *(mean_colour(thing) for thing in things)]
+        (extra,) = (like.extra,) if like else sample_set(rng, split, 1, *colours, family=layout.extra)
+        area = layout.extra_area
+        x, y = (float(rng.uniform(*axis)) for axis in area) if area else scene.start[:2]
+        scene = replace(scene, extra=extra, extra_position=(x, y))
+    return scene
 
 
 def robot_model(scene: Scene) -> mujoco.MjModel:
-    """The scene with the robot in it."""
+    """The scene with the robot in it; what is movable has a free joint."""
     spec = _empty(scene)
-    add_robot(spec)
+    add_robot(spec, scene.layout.fingers)
+    for body in _movable(spec, scene):
+        body.add_freejoint()
+        for geom in body.geoms:
+            geom.friction, geom.condim = _FRICTION, 4
     return spec.compile()
 
 
 def human_model(scene: Scene) -> mujoco.MjModel:
-    """The same scene with the human's arm instead of the robot."""
+    """The same scene with the human's arm instead of the robot; what is movable is moved by hand (mocap bodies)."""
     spec = _empty(scene)
-    add_human(spec, scene.human)
+    add_human(spec, scene.human, scene.layout.human_hand)
+    for body in _movable(spec, scene):
+        body.mocap = True
     return spec.compile()
 
 
 def _empty(scene: Scene) -> mujoco.MjSpec:
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
-    spec.option.timestep = TIMESTEP
+    spec.option.timestep = scene.layout.timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    if scene.layout.movable or scene.layout.extra:
+        # Without these a held item slowly slips out from between the fingers.
+        spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+        spec.option.impratio = 10
+    if scene.layout.extra and not scene.layout.movable:
+        # With several contacts from one convex collision, MuJoCo 4.0 now and then finds none between a cylinder and a
+        # finger, and the other finger throws it. Things that stand on the table need them, or they creep.
+        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_MULTICCD.value
     # Multisampling and shadows cost two to six times the frame rate on a CPU, a shadow map 40 ms a model; curves of
     # this many facets look round at the sizes a policy sees.
     spec.visual.quality.offsamples = spec.visual.quality.shadowsize = 0
     spec.visual.quality.numslices, spec.visual.quality.numstacks = 16, 10
     spec.visual.map.znear, spec.visual.map.zfar = 0.05, 20.0
     add_surroundings(spec, scene.look)
+    scene.layout.marks(spec)
     for i, (thing, position, yaw) in enumerate(zip(scene.objects, scene.positions, scene.yaws, strict=True)):
         add_object(spec, f"object{i}", thing, np.array(position), yaw)
+    if scene.extra:
+        add_object(spec, "extra", scene.extra, np.array(scene.extra_position), 0.0)
     return spec
+
+
+def _movable(spec: mujoco.MjSpec, scene: Scene) -> list[mujoco.MjsBody]:
+    names = [f"object{i}" for i in range(len(scene.objects))] if scene.layout.movable else []
+    if scene.extra and not scene.layout.extra_area:
+        names.append("extra")
+    return [spec.body(name) for name in names]

@@ -99,16 +99,17 @@ class Adapt:
     def _warn(self, imitator: "Imitator", environment: str, seen: "Video", seconds: float) -> float:
         """Says when the video is unlike those of meta-training; returns how far away it is."""
         from agents.domain import FAR, distance, training_gauge
-        from demos.human import VIDEO_TIME
+        from demos.skills import find_skill
 
+        usual = find_skill(environment).video_time
         away = distance(training_gauge(imitator, environment), imitator, seen)
         console.print(f"distance from the videos of meta-training: {away:.1f} (usual up to 1, foreign from {FAR})")
         if away > FAR:
             console.print("warning: the policy has never seen anything like this video; do not trust what it does")
-        if seconds > LONG * VIDEO_TIME:
+        if seconds > LONG * usual:
             console.print(
                 f"warning: got {seconds:.0f} s, of which the policy sees {imitator.frames} frames, "
-                f"{seconds / imitator.frames:.1f} s apart; meta-training had {VIDEO_TIME} s: give --start and --end"
+                f"{seconds / imitator.frames:.1f} s apart; meta-training had {usual} s: give --start and --end"
             )
         return away
 
@@ -122,6 +123,6 @@ class Adapt:
             return info.recipe.robot_scene(), True
         found = read_clip_tasks(self.video)
         if found is None:
-            return sample_task_set(self.seed, "test", 0).robot_scenes[0], False
+            return sample_task_set(self.seed, "test", 0, env_id=env_id(self.env)).robot_scenes[0], False
         tasks, goal = found
         return tasks.robot_scenes[0].with_goal(goal), True

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import subcommand
 
 from scripts.bench_core import BenchCore
 from scripts.bench_teaching import BenchTeaching
-from scripts.common import console, env_id, machine
+from scripts.common import ENVIRONMENTS, console, env_id, machine
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,41 @@ class BenchRender:
 
 
 @dataclass(frozen=True)
+class BenchExperts:
+    """How often the scripted experts succeed, with 95 % Wilson intervals: alone, and disturbed as in collection."""
+
+    seeds: int = 200
+    """Episodes of each environment, with seeds 0, 1, ..."""
+    env: str | None = None
+    """Environment; all of them when not given."""
+    json: Path | None = None
+    """Write the result here."""
+
+    def run(self) -> None:
+        from agents.errors import AgentError
+        from agents.policies import write_text
+
+        if self.seeds < 1:
+            raise AgentError(f"seeds: got {self.seeds}, allowed 1 or more")
+        results = {}
+        for name in [self.env] if self.env else ENVIRONMENTS:
+            results[name] = bench_expert(env_id(name), self.seeds)
+            for how in ("alone", "disturbed"):
+                rate, low, high = results[name][how]
+                console.print(f"{name:10s} {how:9s} {rate:6.3f} (95 % interval {low:.3f} to {high:.3f})")
+            console.print(f"{name:10s} {results[name]['frames per CPU second']:.0f} frames a CPU second")
+        if self.json:
+            self.json.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.json, dumps({"machine": machine(), "seeds": self.seeds} | results, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
 class Bench:
     """Measure the hot paths, each beside its floor or its peers."""
 
     what: (
         Annotated[BenchRender, subcommand("render")]
+        | Annotated[BenchExperts, subcommand("experts")]
         | Annotated[BenchCore, subcommand("core")]
         | Annotated[BenchTeaching, subcommand("teaching")]
     )
@@ -66,22 +96,20 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     import mujoco
     import numpy as np
 
-    from demos.collect import STEPS, demonstrate_set, one_thread
-    from demos.human import VIDEO_FPS, VIDEO_TIME
-    from demos.storage import DatasetInfo
-    from demos.tasks import N_OBJECTS, sample_task_set
+    from demos.collect import demonstrate_set, describe, one_thread
+    from demos.tasks import sample_task_set
     from envs.appearance import CAMERA
     from envs.render import Camera
-    from envs.robot import HOME, N_JOINTS
+    from envs.robot import HOME
     from envs.scene import robot_model
 
     one_thread()
     n_frames = 300
-    video_frames = round(VIDEO_TIME * VIDEO_FPS)
-    info = DatasetInfo(env_name, "train", 0, 1, N_OBJECTS, video_frames, STEPS, size)
-    model = robot_model(sample_task_set(0, "train", 0).robot_scenes[0])
+    info = describe(env_name, "train", 0, 1, size)
+    model = robot_model(sample_task_set(0, "train", 0, env_id=env_name).robot_scenes[0])
     data = mujoco.MjData(model)
-    data.qpos[:N_JOINTS] = HOME
+    for i, angle in enumerate(HOME):
+        data.joint(f"joint{i + 1}").qpos = angle
     mujoco.mj_forward(model, data)
     camera = Camera(model, CAMERA, size, size)
     bare = mujoco.Renderer(model, size, size)
@@ -101,7 +129,7 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
 
     def collect() -> int:
         demonstrate_set(info, 0)
-        return N_OBJECTS * (video_frames + STEPS)
+        return info.n_goals * (info.video_frames + info.steps)
 
     contestants: dict[str, Callable[[], int]] = {
         "bare mujoco.Renderer": draw_bare,
@@ -117,3 +145,33 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     bare.close()
     camera.close()
     return {name: float(np.median(values)) for name, values in rates.items()}
+
+
+def bench_expert(env_name: str, seeds: int) -> dict[str, Any]:
+    """Success of an environment's expert with its interval, and frames a CPU second of whole episodes at 64 px."""
+    import gymnasium
+    import numpy as np
+
+    from agents.evaluation import wilson
+    from demos.collect import one_thread
+    from demos.record import demonstrate, shaken
+    from demos.skills import find_skill
+    from envs.scene import sample_scene
+
+    one_thread()
+    skill = find_skill(env_name)
+    env = gymnasium.make(env_name, image_size=64, disable_env_checker=True)
+    result: dict[str, Any] = {}
+    frames, started = 0, time.process_time()
+    for how, strength in {"alone": 0.0, "disturbed": skill.disturbance}.items():
+        wins = []
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            episode = demonstrate(env, sample_scene(rng, "train", layout=skill.layout), disturb=shaken(rng, strength))
+            wins.append(episode.success)
+            frames += len(episode.images)
+        rate = float(np.mean(wins))
+        result[how] = (rate, *wilson(rate, seeds))
+    result["frames per CPU second"] = frames / (time.process_time() - started)
+    env.close()
+    return result

@@ -62,10 +62,12 @@ class Collect:
         paths = []
         for number in range(min(self.clips, N_OBJECTS * self.sets)):
             index, goal = divmod(number, N_OBJECTS)
-            tasks = sample_task_set(self.seed, self.split, index)
+            tasks = sample_task_set(self.seed, self.split, index, env_id=env_id(self.env))
             scene = tasks.human_scene.with_goal(goal)
             video = human_video(scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)
             paths.append(self.out / "clips" / f"set{index}-goal{goal}.mp4")
             write_video(paths[-1], video.frames, self.clip_fps)
-            write_clip_tasks(paths[-1], seed=self.seed, split=self.split, index=index, goal=goal)
+            write_clip_tasks(
+                paths[-1], env_id=env_id(self.env), seed=self.seed, split=self.split, index=index, goal=goal
+            )
         return paths

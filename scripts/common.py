@@ -8,7 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-ENVIRONMENTS = {"reach": "daml/Reach-v0"}
+ENVIRONMENTS = {
+    "reach": "daml/Reach-v0",
+    "push": "daml/Push-v0",
+    "place": "daml/Place-v0",
+    "pick-place": "daml/PickPlace-v0",
+}
 """Short names, as the commands take them -> registered ids."""
 
 console = Console(highlight=False)

@@ -44,7 +44,7 @@ class Demo:
         environment = env_id(config.env)
         stored = load_policy(config.policy or config.env)
         imitator = stored.imitator()
-        tasks = sample_task_set(config.seed, "test", 0)
+        tasks = sample_task_set(config.seed, "test", 0, env_id=environment)
         reels = []
         for goal in range(N_OBJECTS):
             video = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)

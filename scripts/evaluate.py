@@ -46,6 +46,7 @@ class Evaluate:
             report = evaluate_preset(
                 stored.preset,
                 stored.meta,
+                sizes=stored.config.sizes,
                 env_id=environment,
                 split=self.split,
                 tasks=self.tasks,

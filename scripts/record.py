@@ -109,7 +109,7 @@ class Record:
         from demos.record import expert
 
         if self.policy_name is None:
-            return lambda recipe: expert, SIZE
+            return lambda recipe: expert(recipe.env_id), SIZE
         from agents.policies import load_policy
         from demos.human import human_video
 

@@ -13,7 +13,9 @@ from scripts.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
     from agents.presets import Preset
+    from agents.view import Sizes
     from daml import MetaParams
+    from demos.storage import Dataset
 
 VALIDATE_EVERY = 500
 VALIDATION_TASKS = 60
@@ -34,8 +36,8 @@ class Train:
     """Kind of policy: fast (shared trunk, minutes on a CPU) or paper (the literal network and loss, for a GPU)."""
     seed: int = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
-    out: Path = Path("runs/reach")
-    """Folder of the run."""
+    out: Path | None = None
+    """Folder of the run; runs/ENV when not given."""
     sets: int = 2000
     """Object sets to collect; each has three tasks."""
     data: Path | None = None
@@ -58,16 +60,26 @@ class Train:
         os.environ.setdefault("OMP_WAIT_POLICY", "active")
         keep_memory()
         from agents.presets import find_preset
+        from agents.view import Sizes
 
-        run = replace(self, sets=8, steps=6, eval_tasks=3, eval_trials=1) if self.quick else self
+        run = replace(self, out=self.folder)
+        if self.quick:
+            run = replace(run, sets=8, steps=6, eval_tasks=3, eval_trials=1)
         preset = find_preset(run.preset)
         preset = replace(preset, steps=run.steps or preset.steps)
         device = find_device(run.device)
         env_id(run.env)
         run.prepare()
         started = time.monotonic()
-        meta = run.train(preset, run.collect(preset), device, started)
-        run.finish(preset, meta, device)
+        dataset = run.collect(preset)
+        sizes = Sizes(dataset.info.state, dataset.info.action, dataset.info.points)
+        meta = run.train(preset, sizes, dataset, device, started)
+        run.finish(preset, sizes, meta, device)
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.out or Path("runs") / self.env
 
     def prepare(self) -> None:
         """Makes the folder of the run, or checks that a run there is the one to go on with.
@@ -78,26 +90,37 @@ class Train:
         from agents.errors import AgentError
         from agents.policies import write_text
 
-        path = self.out / "run.json"
+        path = self.folder / "run.json"
         mine = {name: str(value) for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
         if path.exists():
             found = loads(path.read_text())
             if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
-                raise AgentError(f"run {self.out}: got a run with {different}, allowed the same; choose another --out")
+                raise AgentError(
+                    f"run {self.folder}: got a run with {different}, allowed the same; choose another --out"
+                )
             if not self.resume:
                 raise AgentError(
-                    f"run {self.out}: got a run that is there, allowed only with --resume; or another --out"
+                    f"run {self.folder}: got a run that is there, allowed only with --resume; or another --out"
                 )
-        self.out.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_text(path, dumps(mine, indent=2) + "\n")
 
-    def collect(self, preset: "Preset") -> Path:
-        """Collects what is missing of the dataset; returns its folder."""
-        if self.data is not None:
-            return self.data
-        from demos.collect import collect
+    def collect(self, preset: "Preset") -> "Dataset":
+        """Collects what is missing of the dataset, and opens it.
 
-        folder = self.out / "data"
+        Raises:
+            AgentError: --data is of another environment.
+        """
+        from agents.errors import AgentError
+        from demos.collect import collect
+        from demos.storage import open_dataset
+
+        if self.data is not None:
+            dataset = open_dataset(self.data)
+            if dataset.info.env_id != env_id(self.env):
+                raise AgentError(f"data {self.data}: got {dataset.info.env_id}, allowed {env_id(self.env)}")
+            return dataset
+        folder = self.folder / "data"
         with progress_bar("sets") as bar:
             job = bar.add_task("collecting", total=self.sets, note="")
             for done in collect(
@@ -110,9 +133,9 @@ class Train:
                 workers=cores(),
             ):
                 bar.update(job, completed=done)
-        return folder
+        return open_dataset(folder)
 
-    def train(self, preset: "Preset", data: Path, device: str, started: float) -> "MetaParams":
+    def train(self, preset: "Preset", sizes: "Sizes", dataset: "Dataset", device: str, started: float) -> "MetaParams":
         """Meta-trains from the checkpoint, if there is one, to the end; returns the meta-parameters.
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
@@ -120,25 +143,25 @@ class Train:
         from agents.training import Validation, meta_train, new_state, resume
         from daml import JsonlLog, TensorboardLog, read_log, tee
         from demos.distribution import SetTasks
-        from demos.storage import open_dataset
 
-        imitator = preset.imitator(preset.inner_steps)
-        state = new_state(preset, self.seed, device)
-        checkpoint = self.out / "checkpoint.safetensors"
+        imitator = preset.imitator(preset.inner_steps, sizes)
+        state = new_state(preset, sizes, self.seed, device)
+        checkpoint = self.folder / "checkpoint.safetensors"
         resume(state, checkpoint)
-        path = self.out / "log.jsonl"
+        path = self.folder / "log.jsonl"
         before = [record["seconds"] for record in read_log(path) if record["step"] <= state.step]
         started -= before[-1] if state.step else 0.0
         with training_bar(preset.steps, state.step) as bar, JsonlLog(path, state.step) as jsonl:
-            logs = tee(jsonl, TensorboardLog(self.out / "tensorboard", state.step), bar)
+            logs = tee(jsonl, TensorboardLog(self.folder / "tensorboard", state.step), bar)
 
             def log(step: int, metrics: dict[str, float]) -> None:
                 logs(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
 
             meta_train(
                 preset,
+                sizes,
                 state,
-                SetTasks(open_dataset(data), imitator.frames, imitator.images, device=device),
+                SetTasks(dataset, imitator.frames, imitator.images, device=device),
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(
@@ -149,13 +172,13 @@ class Train:
             )
         return state.meta
 
-    def finish(self, preset: "Preset", meta: "MetaParams", device: str) -> None:
+    def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
         from agents.evaluation import SHOWN, evaluate_preset
         from agents.policies import PolicyConfig, save_policy
         from daml import read_log
 
-        records = read_log(self.out / "log.jsonl")
+        records = read_log(self.folder / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar:
@@ -165,6 +188,7 @@ class Train:
                 report = evaluate_preset(
                     preset,
                     meta,
+                    sizes=sizes,
                     env_id=env_id(self.env),
                     split="test",
                     tasks=self.eval_tasks,
@@ -178,6 +202,7 @@ class Train:
         config = PolicyConfig(
             env=self.env,
             preset=self.preset,
+            sizes=sizes,
             seed=self.seed,
             steps=preset.steps,
             sets=self.sets,
@@ -186,9 +211,9 @@ class Train:
             machine=machine(device),
             results=results,
         )
-        save_policy(self.out / "policy", meta, config)
-        draw_curve(self.out / "curve.png", records)
-        console.print(f"policy: {self.out / 'policy'}, learning curve: {self.out / 'curve.png'}")
+        save_policy(self.folder / "policy", meta, config)
+        draw_curve(self.folder / "curve.png", records)
+        console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
         result = results["human"]
         console.print(
             f"success on meta-test objects {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to "

@@ -13,13 +13,14 @@ from agents.evaluation import Report, evaluate, evaluate_preset, wilson
 from agents.imitation import adapt_to_video, watched_frames
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
 from agents.presets import PRESETS, find_preset
+from agents.view import REACHING
 from daml import CheckpointError, MetaParams
 from demos.human import human_video
 from demos.tasks import sample_task_set
 from demos.types import Video
 
 ENV = "daml/Reach-v0"
-CONFIG = PolicyConfig("reach", "fast", 0, 1, 1, "daml train", 0.1, "a test")
+CONFIG = PolicyConfig("reach", "fast", REACHING, 0, 1, 1, "daml train", 0.1, "a test")
 
 
 def fresh(preset: str = "fast") -> MetaParams:
@@ -160,7 +161,16 @@ def test_a_policy_in_the_box_has_a_card_and_is_small(name: str) -> None:
 def test_the_policy_in_the_box_does_what_the_video_shows(video: str) -> None:
     stored = load_policy("reach")
     report = evaluate_preset(
-        stored.preset, stored.meta, env_id=ENV, split="test", tasks=60, trials=1, seed=12_345, video=video, workers=2
+        stored.preset,
+        stored.meta,
+        sizes=stored.config.sizes,
+        env_id=ENV,
+        split="test",
+        tasks=60,
+        trials=1,
+        seed=12_345,
+        video=video,
+        workers=2,
     )
     if video == "human":
         assert report.interval()[1] >= stored.config.results["human"]["ci_low"], "below what is recorded for it"

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from demos.collect import DISTURBANCE, STEPS, collect, demonstrate_set
+from demos.collect import collect, demonstrate_set, describe
 from demos.distribution import QUERY_STEPS, SetTasks
 from demos.errors import DemoError
-from demos.storage import Dataset, DatasetInfo, create, open_dataset
+from demos.skills import SKILLS
+from demos.storage import Dataset, create, open_dataset
 from demos.tasks import N_OBJECTS, sample_task_set
 
 ENV, N_SETS, SEED, SIZE, FRAMES = "daml/Reach-v0", 4, 5, 16, 8
-INFO = DatasetInfo(ENV, "train", SEED, N_SETS, N_OBJECTS, 20, STEPS, SIZE)
+INFO = describe(ENV, "train", SEED, N_SETS, SIZE)
+STEPS, DISTURBANCE = SKILLS[ENV].steps, SKILLS[ENV].disturbance
 COLLECT = {"env_id": ENV, "split": "train", "n_sets": N_SETS, "seed": SEED, "size": SIZE}
 
 
@@ -64,7 +66,7 @@ def test_every_set_and_goal_is_its_own(data):
 def test_a_set_is_the_task_set_of_its_index(data):
     for index in range(N_SETS):
         robot = sample_task_set(SEED, "train", index).robot_scenes[0]
-        points = data["goal_points"][index]
+        points = data["goal_points"][index][:, 0]
         assert points[:, :2] == pytest.approx(robot.tops[:, :2], abs=1e-6)
         above = points[:, 2] - robot.tops[:, 2]
         assert ((above > -1e-6) & (above <= 1e-6)).all()
@@ -80,7 +82,7 @@ def test_goals_of_a_set_share_their_first_frames(data):
 
 def test_demonstrations_end_at_the_goal_in_spite_of_their_disturbance(data):
     tips = data["robot_states"][..., -1, :3]
-    assert np.linalg.norm(tips - data["goal_points"], axis=-1).max() < 0.05 + 0.4 * 0.1 * DISTURBANCE
+    assert np.linalg.norm(tips - data["goal_points"][:, :, 0], axis=-1).max() < 0.05 + 0.4 * 0.1 * DISTURBANCE
     assert np.abs(data["robot_actions"]).max() <= 1
 
 
@@ -198,7 +200,7 @@ def test_a_description_of_the_wrong_type_is_an_error(copy, name, value):
 
 def test_another_format_is_an_error(copy):
     (copy / "dataset.json").write_text(json.dumps(INFO.__dict__ | {"format": 99}))
-    with pytest.raises(DemoError, match="got format 99, allowed 1; collect it again"):
+    with pytest.raises(DemoError, match="got format 99, allowed 2; collect it again"):
         open_dataset(copy)
 
 
@@ -223,7 +225,7 @@ def test_a_truncated_array_is_an_error(copy, keep):
 def test_an_array_of_another_shape_or_type_is_an_error(copy, change):
     path = copy / "goal_points.npy"
     np.save(path, change(np.load(path)))
-    with pytest.raises(DemoError, match=r"goal_points\.npy: got .* allowed float32 \(4, 3, 3\)"):
+    with pytest.raises(DemoError, match=r"goal_points\.npy: got .* allowed float32 \(4, 3, 1, 3\)"):
         open_dataset(copy)
 
 
@@ -284,7 +286,7 @@ def rows(array, value):
 
 def which(data, task, i):
     """The (set, goal) of task `i` of a batch, found by its goal point."""
-    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0, 0].numpy())
+    ((at, goal),) = rows(data["goal_points"], task.query.targets["pose"][i, 0].numpy())
     return int(at), int(goal)
 
 

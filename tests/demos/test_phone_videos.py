@@ -6,7 +6,8 @@ import pytest
 from video_files import encode
 
 from agents.policies import bundled, load_policy
-from demos.human import human_video, reach_path
+from demos.human import human_video
+from demos.motions import reach_motion
 from demos.recipe import Recipe
 from demos.recorder import record_robot
 from demos.types import Video
@@ -24,7 +25,7 @@ CODECS = ("libx264", "libx265")
 def filmed(recipe: Recipe, width: int = WIDTH, height: int = HEIGHT) -> Video:
     """The human of a recipe, filmed in the format of a phone at 15 to 40 frames a second."""
     scene = recipe.human_scene()
-    path = reach_path(scene, recipe.motion())
+    motion = reach_motion(scene, recipe.motion())
     stamps = np.cumsum([0, *np.random.default_rng(recipe.goal).integers(25, 66, 54)])
     stamps = stamps[stamps < 2500]
     model = human_model(scene)
@@ -33,7 +34,7 @@ def filmed(recipe: Recipe, width: int = WIDTH, height: int = HEIGHT) -> Video:
     camera = Camera(model, CAMERA, height, height)
     frames = []
     for stamp in stamps:
-        pose_human(model, data, scene.human, path(stamp / 1000))
+        pose_human(model, data, scene.human, motion(stamp / 1000).hand)
         frames.append(camera.draw(data))
     camera.close()
     # What is to the left and right of the square picture is as wide as needed, and plain.

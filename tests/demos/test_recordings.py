@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def reach(recipe=RECIPE, size=32):
-    return record_robot(recipe, expert, by="expert", size=size, film_size=64)
+    return record_robot(recipe, expert(recipe.env_id), by="expert", size=size, film_size=64)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Tasks of a set share everything but the goal, and the demonstrations show which it is."""
 
+import json
 from dataclasses import replace
 
 import gymnasium
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 import envs  # noqa: F401  (registers the environments)
 from demos.errors import DemoError
-from demos.human import VIDEO_FPS, VIDEO_TIME, human_video, minimum_jerk, reach_path
-from demos.record import expert, record
+from demos.human import VIDEO_FPS, human_video
+from demos.motions import minimum_jerk, reach_path
+from demos.record import demonstrate, record
+from demos.skills import SKILLS
 from demos.tasks import N_OBJECTS, read_clip_tasks, sample_task_set, write_clip_tasks
 from demos.types import Episode
 from envs.appearance import CAMERA, Dials, project
@@ -22,6 +25,7 @@ from envs.scene import human_model
 
 seeds = st.integers(0, 2**32 - 1)
 SIZE = 24
+VIDEO_TIME = SKILLS["daml/Reach-v0"].video_time
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def env():
 @pytest.fixture(scope="module")
 def episodes(tasks, env):
     """The expert's demonstration of every goal in the first robot scene."""
-    return [record(env, tasks.robot_scenes[0].with_goal(goal), expert) for goal in range(N_OBJECTS)]
+    return [demonstrate(env, tasks.robot_scenes[0].with_goal(goal)) for goal in range(N_OBJECTS)]
 
 
 @settings(max_examples=25)
@@ -114,7 +118,7 @@ def test_the_expert_reaches_every_goal_and_ends_nearest_to_it(episodes):
 def test_a_recorded_action_follows_its_observation(env, tasks):
     """Played back open loop, the actions give the same observations."""
     scene = tasks.robot_scenes[1]
-    episode = record(env, scene, expert, n_steps=8)
+    episode = demonstrate(env, scene, n_steps=8)
     assert len(episode.images) == len(episode.states) == len(episode.actions) == 8
     observation, _ = env.reset(options={"scene": scene})
     for image, state, action in zip(episode.images, episode.states, episode.actions, strict=True):
@@ -130,8 +134,8 @@ def test_a_disturbance_is_executed_and_the_experts_action_is_kept(env, tasks):
         executed.append(action + 0.3)
         return executed[-1]
 
-    calm = record(env, scene, expert, n_steps=6)
-    wild = record(env, scene, expert, n_steps=6, disturb=disturb)
+    calm = demonstrate(env, scene, n_steps=6)
+    wild = demonstrate(env, scene, n_steps=6, disturb=disturb)
     assert np.array_equal(wild.actions[0], calm.actions[0])
     assert not np.array_equal(wild.states[1], calm.states[1])
     assert np.array(executed) == pytest.approx(wild.actions + 0.3)
@@ -252,18 +256,26 @@ def test_goal_pixels_lie_on_the_object():
 def test_a_clip_keeps_which_task_it_shows(tmp_path):
     clip = tmp_path / "a.mp4"
     assert read_clip_tasks(clip) is None
-    write_clip_tasks(clip, seed=3, split="test", index=4, goal=2)
+    write_clip_tasks(clip, env_id="daml/Push-v0", seed=3, split="test", index=4, goal=2)
     tasks, goal = read_clip_tasks(clip)
     assert goal == 2
-    assert tasks == sample_task_set(3, "test", 4)
+    assert tasks == sample_task_set(3, "test", 4, env_id="daml/Push-v0")
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "{}", '{"seed": 1}']
-    + [f'{{"seed": {s}, "split": "{p}", "set": {i}, "goal": {g}}}' for s, p, i, g in [(-1, "test", 0, 0)]]
-    + ['{"seed": 1, "split": "holdout", "set": 0, "goal": 0}', '{"seed": 1, "split": "test", "set": -1, "goal": 0}']
-    + ['{"seed": 1, "split": "test", "set": 0, "goal": 3}', '{"seed": "x", "split": "test", "set": 0, "goal": 1}'],
+    + [
+        json.dumps({"env": "daml/Reach-v0", "seed": 1, "split": "test", "set": 0, "goal": 0} | wrong)
+        for wrong in (
+            {"env": "daml/Juggle-v0"},
+            {"seed": -1},
+            {"seed": "x"},
+            {"split": "holdout"},
+            {"set": -1},
+            {"goal": 3},
+        )
+    ],
 )
 def test_another_text_beside_a_clip_is_an_error(tmp_path, text):
     (tmp_path / "a.json").write_text(text)

@@ -7,11 +7,11 @@ import gymnasium
 import numpy as np
 
 import envs  # noqa: F401  (registers the environments)
-from demos.expert import reach_expert
+from demos.skills import SKILLS
 
 IDS = sorted(id for id in gymnasium.registry if id.startswith("daml/"))
-EXPERTS: dict[str, Callable[[dict[str, Any]], np.ndarray]] = {"daml/Reach-v0": reach_expert}
-"""Every registered id needs one here."""
+EXPERTS: dict[str, Callable[[dict[str, Any]], np.ndarray]] = {env_id: skill.expert for env_id, skill in SKILLS.items()}
+"""Every registered id needs one."""
 SMALL = 16
 """Side of the images where they only have to be there [px]."""
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.human import FOREARM, HAND, SKIN_TONES, UPPER_ARM, HumanLook, add_human, pose_human, sample_human
+from envs.human import (
+    FOREARM,
+    HAND,
+    SKIN_TONES,
+    UPPER_ARM,
+    HumanLook,
+    add_human,
+    pointing_hand,
+    pose_human,
+    sample_human,
+)
 from envs.scene import OBJECT_AREA, human_model, sample_scene
 
 seeds = st.integers(0, 2**32 - 1)
@@ -17,7 +27,7 @@ def posed(look, fingertip):
     """(model, data) of the arm alone with its fingertip at `fingertip`."""
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
-    add_human(spec, look)
+    add_human(spec, look, pointing_hand)
     model = spec.compile()
     data = mujoco.MjData(model)
     pose_human(model, data, look, np.array(fingertip))

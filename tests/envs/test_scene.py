@@ -13,7 +13,7 @@ from envs.appearance import CAMERA, TABLE_CENTRE, TABLE_HALF_SIZE, Dials, add_su
 from envs.errors import EnvError
 from envs.objects import SPLITS
 from envs.render import Camera
-from envs.scene import OBJECT_AREA, SPACING, START_AREA, human_model, robot_model, sample_scene
+from envs.scene import OBJECT_AREA, SPACING, START_AREA, human_model, robot_model, sample_scene, scattered
 
 seeds = st.integers(0, 2**32 - 1)
 STILL = Dials(table=0, light=0, camera=0)
@@ -47,7 +47,7 @@ def test_positions_fill_the_area_whatever_their_order():
 
 def test_too_many_objects_are_an_error():
     with pytest.raises(EnvError, match=f"number of objects: got 30, which do not fit .* {SPACING} m apart"):
-        sample_scene(np.random.default_rng(0), "train", objects=(None,) * 30)
+        scattered(np.random.default_rng(0), 30)
 
 
 def test_a_scene_is_decided_by_its_generator():
@@ -58,7 +58,7 @@ def test_a_scene_is_decided_by_its_generator():
 
 def test_given_objects_are_used_in_their_order():
     first = sample_scene(np.random.default_rng(0), "train")
-    second = sample_scene(np.random.default_rng(1), "train", objects=first.objects)
+    second = sample_scene(np.random.default_rng(1), "train", like=first)
     assert second.objects == first.objects
     assert second.positions != first.positions
     assert second.look != first.look

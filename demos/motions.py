@@ -1,0 +1,203 @@
+"""How a human does each task: the motion of the hand, and of what it pushes or holds.
+
+What is in the hand goes where the hand goes; there is no physics: these motions are there to be filmed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.pushing import LINE
+from envs.scene import Scene
+
+Path = Callable[[float], np.ndarray]
+"""Time [s] -> position [3] [m]."""
+
+
+class Moment(NamedTuple):
+    """One moment of a motion.
+
+    hand: [3] the index fingertip, or the middle of a grasping hand [m].  opening: of a grasping hand [m].
+    things: body -> [3] where what is moved stands [m].
+    """
+
+    hand: np.ndarray
+    opening: float | None = None
+    things: dict[str, np.ndarray] = {}  # noqa: RUF012  (never written to)
+
+
+Motion = Callable[[float], Moment]
+"""Time [s] -> moment."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A part of a path: from where the one before ended to `end` [3] [m], in `duration` [s].
+
+    bulge: [3] how far it curves off the straight line in its middle [m].
+    """
+
+    end: np.ndarray
+    duration: float
+    bulge: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+
+def minimum_jerk(share: float) -> float:
+    """Share of the way after a share of the time, both in [0, 1].
+
+    Source: Flash and Hogan 1985, "The coordination of arm movements", equation for point-to-point reaching.
+    """
+    s = min(max(share, 0.0), 1.0)
+    return s**3 * (10 - 15 * s + 6 * s**2)
+
+
+def along(start: np.ndarray, wait: float, legs: list[Leg]) -> Path:
+    """A path that waits at `start` [3] [m] for `wait` [s] and then does one leg after the other."""
+
+    def position(time: float) -> np.ndarray:
+        at, begin = start, wait
+        for leg in legs:
+            share = minimum_jerk((time - begin) / leg.duration)
+            at = at + share * (leg.end - at) + 4 * share * (1 - share) * leg.bulge
+            begin += leg.duration
+            if time < begin:
+                break
+        return at
+
+    return position
+
+
+def reach_path(scene: Scene, rng: np.random.Generator) -> Path:
+    """How a person reaches for the goal of a scene: waits, moves in an arc with minimum jerk, and stays.
+
+    Args:
+        scene: with the person, the objects and the goal.
+        rng: decides when they start, how fast they are and how they curve.
+
+    Returns:
+        Time [s] -> index fingertip position [3] [m].
+    """
+    end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + [0, 0, 0.006]
+    wait, duration = rng.uniform(0.0, 0.35), rng.uniform(0.9, 1.5)
+    return along(np.array(scene.human.rest), wait, [Leg(end, duration, _arc(rng))])
+
+
+def reach_motion(scene: Scene, rng: np.random.Generator) -> Motion:
+    """`reach_path`, as a motion."""
+    path = reach_path(scene, rng)
+    return lambda time: Moment(path(time))
+
+
+def push_motion(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Puts a fingertip beside the goal object and pushes the object along y over the line."""
+    x, y = scene.positions[scene.goal]
+    size = scene.objects[scene.goal].radius
+    touch = size + _FINGER_RADIUS  # [m] from the object's middle to the fingertip
+    height = min(0.6 * scene.objects[scene.goal].height, 0.035)
+    beside = np.array([x + rng.normal(0, 0.004), y - touch - rng.uniform(0.02, 0.05), height])
+    end = np.array([x + rng.normal(0, 0.004), LINE + rng.uniform(0.02, 0.05) - touch, height])
+    legs = [Leg(beside, rng.uniform(0.8, 1.2), _arc(rng)), Leg(end, rng.uniform(0.8, 1.2))]
+    path = along(np.array(scene.human.rest), rng.uniform(0.0, 0.3), legs)
+    arrived = np.array([x, y, 0.0])
+
+    def motion(time: float) -> Moment:
+        hand = path(time)
+        pushed = np.hypot(*(hand - beside)[[0, 2]]) < 0.03
+        ahead = hand[1] + touch if pushed else y
+        return Moment(hand, None, {f"object{scene.goal}": np.maximum(arrived, [x, ahead, 0.0])})
+
+    return motion
+
+
+def place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Carries the held item over the goal container, opens the hand and draws it back."""
+    item = scene.extra
+    assert item is not None
+    rest = np.array(scene.human.rest) + _up(item.height)
+    wait, carry = rng.uniform(0.0, 0.3), rng.uniform(1.0, 1.4)
+    over = _over(scene.tops[scene.goal], item.height, rng)
+    path = along(rest, wait, [Leg(over, carry, _arc(rng)), Leg(over, _OPEN_TIME), _back(rng, over)])
+    release = wait + carry
+    fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
+
+    def motion(time: float) -> Moment:
+        hand, opening = path(time), item.width + _SPREAD * minimum_jerk((time - release) / _OPEN_TIME)
+        return Moment(hand, opening, {"extra": hand - _up(_grip(item.height)) if time < release else fall(time)})
+
+    return motion
+
+
+def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Closes the hand on the goal item, carries it over the container, opens the hand and draws it back."""
+    item, container, name = scene.objects[scene.goal], scene.extra, f"object{scene.goal}"
+    assert container is not None
+    stands = np.array([*scene.positions[scene.goal], 0.0])
+    wait, reach, carry = rng.uniform(0.0, 0.25), rng.uniform(0.8, 1.1), rng.uniform(1.0, 1.3)
+    around = stands + _up(_grip(item.height))
+    over = _over(np.array([*scene.extra_position, container.height]), item.height, rng)
+    legs = [
+        Leg(around, reach, _arc(rng)),
+        Leg(around, _OPEN_TIME),
+        Leg(over, carry, np.array([0, 0, rng.uniform(0.06, 0.1)])),
+        Leg(over, _OPEN_TIME),
+        _back(rng, over),
+    ]
+    path = along(np.array(scene.human.rest), wait, legs)
+    close, lift = wait + reach, wait + reach + _OPEN_TIME
+    release = lift + carry
+    fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
+
+    def motion(time: float) -> Moment:
+        hand = path(time)
+        closed = minimum_jerk((time - close) / _OPEN_TIME) - minimum_jerk((time - release) / _OPEN_TIME)
+        carried = hand - _up(_grip(item.height))
+        at = stands if time < lift else carried if time < release else fall(time)
+        # As wide at first for every item: the hand must not tell the goal before it moves.
+        return Moment(hand, _WIDE + (item.width - _WIDE) * closed, {name: at})
+
+    return motion
+
+
+_FINGER_RADIUS = 0.01  # [m]
+_OPEN_TIME = 0.3  # [s] in which a hand opens or closes
+_WIDE = 0.085  # [m] between thumb and fingers of an open hand
+_SPREAD = 0.025  # [m] that an open hand is wider than what it holds
+_FLOOR = 0.008  # [m] the floor of a container, above the table
+_GRAVITY = 9.81  # [m/s^2]
+
+
+def _up(height: float) -> np.ndarray:
+    return np.array([0.0, 0.0, height])
+
+
+def _grip(height: float) -> float:
+    """How far above its underside an item of a height [m] is held: near its top, where the camera sees the rest."""
+    return 0.75 * height
+
+
+def _over(rim: np.ndarray, height: float, rng: np.random.Generator) -> np.ndarray:
+    """Where the hand opens: the item's underside a little above the middle of a container, `rim` [3] [m]."""
+    return rim + rng.normal(0, 0.004, 3) + _up(0.02 + _grip(height))
+
+
+def _arc(rng: np.random.Generator) -> np.ndarray:
+    """How a reach curves [3] [m]: up, and to either side."""
+    return np.array([0.0, rng.uniform(-0.05, 0.05), rng.uniform(0.06, 0.13)])
+
+
+def _back(rng: np.random.Generator, over: np.ndarray) -> Leg:
+    """Up and towards the person, out of the picture's way."""
+    away = np.array([rng.uniform(0.13, 0.18), 0.0, rng.uniform(0.04, 0.08)])
+    return Leg(over + away, rng.uniform(0.4, 0.6))
+
+
+def _fall(start: np.ndarray, begin: float, floor: float) -> Path:
+    """A free fall from `start` [3] [m] at time `begin` [s] down to `floor` [m]."""
+
+    def position(time: float) -> np.ndarray:
+        drop = _GRAVITY / 2 * max(0.0, time - begin) ** 2
+        return np.array([*start[:2], max(floor, start[2] - drop)])
+
+    return position

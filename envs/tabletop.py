@@ -1,0 +1,270 @@
+"""What the environments share: a robot at a table, seen by one camera, moved by fingertip velocities.
+
+A task is a subclass that says what it measures and when it has succeeded, and nothing else.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import gymnasium
+import mujoco
+import numpy as np
+from gymnasium import spaces
+
+from envs.appearance import CAMERA, Dials
+from envs.errors import EnvError
+from envs.objects import SPLITS
+from envs.render import MAX_SIZE, Camera
+from envs.robot import (
+    FINGERS,
+    FINGERTIP,
+    GRIPPER_OPENING,
+    JOINT_LIMITS,
+    N_JOINTS,
+    FingertipController,
+    arm_model,
+)
+from envs.scene import Layout, Scene, robot_model, sample_scene
+
+CONTROL_PERIOD = 0.1
+"""Time of one `step` [s]."""
+MAX_SPEED = 0.4
+"""Fingertip speed along an axis at action 1 [m/s]."""
+WORKSPACE = (np.array([0.25, -0.35, 0.02]), np.array([0.75, 0.35, 0.45]))
+"""Lowest and highest commanded fingertip position [m]."""
+GRIP_WORKSPACE = (np.array([0.25, -0.35, 0.006]), WORKSPACE[1])
+"""The same for fingers that go down around what stands on the table [m]."""
+
+_MARGIN = 0.15  # [m], servo lag and contacts carry the fingertip a little past the commanded position
+
+
+def held(flags: np.ndarray, duration: float) -> bool:
+    """Whether something is so now and has been for `duration` [s]: `flags` bool [t], one every `CONTROL_PERIOD`."""
+    needed = round(duration / CONTROL_PERIOD)
+    return len(flags) >= needed and bool(np.all(flags[-needed:]))
+
+
+class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
+    """A 7-joint arm among several objects on a table.
+
+    Observation: "image" uint8 [H, W, 3]; "state" float32 [10]: fingertip position (3) [m], joint angles (7) [rad].
+    Velocities are left out: a cloned policy would copy its own last action from them.
+    Action: float32 [3] in [-1, 1]: fingertip velocity in units of `MAX_SPEED`.
+    Reward: minus info["distance"].  The episode is truncated after `time_limit`; it never terminates.
+    info: at least "goal_points" [k, 3]: what a policy should know of the initial scene [m]; "fingertip" [3] [m];
+    "distance" [m]; "nearest": index of the object that was acted upon; "is_success".
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012  (Gymnasium declares it so)
+        "render_modes": ["rgb_array"],
+        "render_fps": round(1 / CONTROL_PERIOD),
+    }
+    layout: ClassVar[Layout]
+    """What is on the table."""
+    time_limit: ClassVar[float]
+    """Time of one episode [s]."""
+    workspace: ClassVar[tuple[np.ndarray, np.ndarray]] = WORKSPACE
+    n_actions: ClassVar[int] = 3
+
+    def __init__(
+        self,
+        split: str = "train",
+        image_size: int | tuple[int, int] = 64,
+        n_objects: int = 3,
+        dials: Dials | None = None,
+        render_mode: str | None = None,
+        render_size: int | None = None,
+    ) -> None:
+        """
+        Args:
+            split: objects of "train", "val" or "test".
+            image_size: of the observation [px]: a side, or (height, width).
+            n_objects: on the table.
+            dials: how far the look may vary.
+            render_mode: None or "rgb_array".
+            render_size: side of what `render` returns [px]; the observation's size when None.
+
+        Raises:
+            EnvError: an argument outside what is allowed.
+        """
+        if split not in SPLITS:
+            raise EnvError(f"split: got {split!r}, allowed {list(SPLITS)}")
+        if render_mode not in (None, "rgb_array"):
+            raise EnvError(f"render_mode: got {render_mode!r}, allowed None or 'rgb_array'")
+        if n_objects not in range(1, self.layout.most + 1):
+            raise EnvError(f"n_objects: got {n_objects}, allowed 1 to {self.layout.most}")
+        if render_size is not None and render_size not in range(8, MAX_SIZE + 1):
+            raise EnvError(f"render_size: got {render_size}, allowed 8 to {MAX_SIZE} px")
+        sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
+        if len(sides) != 2 or any(side not in range(8, MAX_SIZE + 1) for side in sides):
+            raise EnvError(f"image_size: got {image_size!r}, allowed 8 to {MAX_SIZE} px a side")
+        height, width = sides
+        self.render_mode = render_mode
+        self._split, self._size, self._n_objects, self._dials = split, (height, width), n_objects, dials or Dials()
+        low, high = self._state_range()
+        self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
+            {
+                "image": spaces.Box(0, 255, (height, width, 3), np.uint8),
+                "state": spaces.Box(low.astype(np.float32), high.astype(np.float32)),
+            }
+        )
+        self.action_space = spaces.Box(-1.0, 1.0, (self.n_actions,), np.float32)
+        self._render_size = (render_size, render_size) if render_size else self._size
+        self._camera: Camera | None = None
+        self._film_camera: Camera | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Starts an episode.
+
+        Args:
+            seed: of the scene that is drawn.
+            options: {"scene": Scene} starts in that scene instead.
+        """
+        super().reset(seed=seed)
+        scene = (options or {}).get("scene")
+        if scene is None:
+            scene = sample_scene(
+                self.np_random, self._split, layout=self.layout, n_objects=self._n_objects, dials=self._dials
+            )
+        elif not isinstance(scene, Scene):
+            raise EnvError(f"options['scene']: got {type(scene).__name__}, allowed envs.scene.Scene")
+        elif scene.layout != self.layout:
+            raise EnvError(
+                f"options['scene']: got a scene of another task, allowed one of {type(self).__name__}.layout"
+            )
+        self.close()
+        self.scene: Scene = scene
+        self._model = robot_model(scene)
+        self._data = mujoco.MjData(self._model)
+        self._controller = FingertipController(arm_model(), *self.workspace, yaw=self.layout.hand_yaw)
+        self._joints = [self._model.joint(f"joint{i + 1}").qposadr[0] for i in range(N_JOINTS)]
+        angles = self._controller.start(np.array(scene.start))
+        self._data.qpos[self._joints] = self._data.ctrl[:N_JOINTS] = angles
+        mujoco.mj_forward(self._model, self._data)
+        self._begin()
+        self._camera = Camera(self._model, CAMERA, *self._size)
+        self._progress: list[Any] = []
+        self._steps = 0
+        return self._observation(), self._info() | {"is_success": False}
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """Does `action` [n_actions] for `CONTROL_PERIOD`."""
+        if self._camera is None:
+            raise EnvError("step: got an environment that was not reset or is closed, allowed after reset")
+        action = np.asarray(action, float)
+        if action.shape != (self.n_actions,) or not np.isfinite(action).all():
+            raise EnvError(f"action: got {action}, allowed {self.n_actions} finite numbers in [-1, 1]")
+        self._command(np.clip(action, -1, 1))
+        self._simulate(CONTROL_PERIOD)
+        self._steps += 1
+        info = self._info()
+        self._progress.append(self._measure(info))
+        info["is_success"] = self._is_success(np.array(self._progress))
+        truncated = self._steps >= round(self.time_limit / CONTROL_PERIOD)
+        return self._observation(), -info["distance"], False, truncated, info
+
+    def render(self) -> np.ndarray | None:
+        """What the observation shows, at `render_size`, when render_mode is "rgb_array"."""
+        if self.render_mode is None or self._camera is None:
+            return None
+        if self._film_camera is None:
+            self._film_camera = Camera(self._model, CAMERA, *self._render_size)
+        return self._film_camera.draw(self._data)
+
+    def close(self) -> None:
+        for camera in (self._camera, self._film_camera):
+            if camera is not None:
+                camera.close()
+        self._camera = self._film_camera = None
+
+    @abstractmethod
+    def _info(self) -> dict[str, Any]:
+        """All of info but "is_success"."""
+
+    @abstractmethod
+    def _measure(self, info: dict[str, Any]) -> Any:
+        """What success depends on, of the present step: the same shape every time."""
+
+    @abstractmethod
+    def _is_success(self, progress: np.ndarray) -> bool:
+        """Success from what was measured after each step so far, [t, ...]."""
+
+    def _begin(self) -> None:
+        """Brings what else there is into its first state; the arm is there already."""
+
+    def _command(self, action: np.ndarray) -> None:
+        """Sets the servos' targets for an action in [-1, 1]."""
+        self._data.ctrl[:N_JOINTS] = self._controller.step(MAX_SPEED * action[:3], CONTROL_PERIOD)
+
+    def _simulate(self, duration: float) -> None:
+        mujoco.mj_step(self._model, self._data, nstep=round(duration / self.layout.timestep))
+        mujoco.mj_forward(self._model, self._data)
+
+    def _state_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest state."""
+        low, high = self.workspace
+        return (
+            np.concatenate([low - _MARGIN, JOINT_LIMITS[:, 0] - 0.05]),
+            np.concatenate([high + _MARGIN, JOINT_LIMITS[:, 1] + 0.05]),
+        )
+
+    def _state(self) -> np.ndarray:
+        return np.concatenate([self._fingertip(), self._data.qpos[self._joints]])
+
+    def _fingertip(self) -> np.ndarray:
+        """[3] [m]."""
+        return self._data.site(FINGERTIP).xpos.copy()
+
+    def _observation(self) -> dict[str, np.ndarray]:
+        assert self._camera is not None
+        space = self.observation_space["state"]
+        assert isinstance(space, spaces.Box)
+        state = np.clip(self._state(), space.low, space.high, dtype="f4")
+        return {"image": self._camera.draw(self._data), "state": state}
+
+
+class GripperEnv(TabletopEnv):
+    """The same arm with a gripper that opens and closes.
+
+    Observation: "state" float32 [11]: the 10 of `TabletopEnv` and the distance between the fingers [m].
+    Action: float32 [4]: the 3 of `TabletopEnv`, and where the fingers shall be: -1 closed to 1 wide open. What is
+    between them stops them: they press with at most their rated force.
+    info: "opening" [m] besides.
+    """
+
+    workspace = GRIP_WORKSPACE
+    n_actions = 4
+
+    def _begin(self) -> None:
+        self._fingers = [int(self._model.joint(name).qposadr[0]) for name in FINGERS]
+        self._bodies = [self._model.body(f"object{i}").id for i in range(len(self.scene.objects))]
+        self._finger_bodies = {self._model.body(name).id for name in FINGERS}
+        self._data.qpos[self._fingers] = self._data.ctrl[N_JOINTS:] = self.scene.opening / 2
+        mujoco.mj_forward(self._model, self._data)
+
+    def _command(self, action: np.ndarray) -> None:
+        super()._command(action)
+        self._data.ctrl[N_JOINTS:] = GRIPPER_OPENING / 2 * (action[3] + 1) / 2
+
+    def _state_range(self) -> tuple[np.ndarray, np.ndarray]:
+        low, high = super()._state_range()
+        return np.append(low, -0.01), np.append(high, GRIPPER_OPENING + 0.01)
+
+    def _state(self) -> np.ndarray:
+        return np.append(super()._state(), self._opening())
+
+    def _opening(self) -> float:
+        """Distance between the fingers [m]."""
+        return float(self._data.qpos[self._fingers].sum())
+
+    def _centres(self) -> np.ndarray:
+        """[n, 3] present position of the middle of every object's underside [m]."""
+        return self._data.xpos[self._bodies].copy()
+
+    def _touching(self, body: int) -> int:
+        """How many fingers touch a body."""
+        pairs = self._model.geom_bodyid[self._data.contact.geom]  # [contacts, 2]
+        others = {int(pair[1 - side]) for pair in pairs for side in (0, 1) if pair[side] == body}
+        return len(others & self._finger_bodies)

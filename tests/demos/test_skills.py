@@ -1,0 +1,162 @@
+"""The human and the expert of every environment do the same thing to the same object."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from demos.collect import demonstrate_set, describe
+from demos.errors import DemoError
+from demos.human import VIDEO_FPS, human_video
+from demos.record import demonstrate, shaken
+from demos.skills import SKILLS, find_skill, skill_of
+from demos.tasks import N_OBJECTS, sample_task_set
+from envs.pushing import LINE
+from envs.scene import human_model, sample_scene
+
+every_env = pytest.mark.parametrize("env_id", SKILLS)
+moving = pytest.mark.parametrize("env_id", [env_id for env_id in SKILLS if env_id != "daml/Reach-v0"])
+
+
+def scenes(env_id, n):
+    return [sample_scene(np.random.default_rng(seed), "train", layout=SKILLS[env_id].layout) for seed in range(n)]
+
+
+def test_every_registered_environment_has_a_skill():
+    assert set(SKILLS) == {env_id for env_id in gymnasium.registry if env_id.startswith("daml/")}
+
+
+def test_an_environment_without_a_skill_is_an_error():
+    with pytest.raises(DemoError, match=r"environment: got .daml/Juggle-v0., allowed .*daml/Reach-v0"):
+        find_skill("daml/Juggle-v0")
+
+
+@every_env
+def test_a_scene_tells_its_skill(env_id):
+    assert skill_of(scenes(env_id, 1)[0]) is SKILLS[env_id]
+
+
+@every_env
+def test_goal_points_are_what_the_environment_tells(env_id):
+    skill = SKILLS[env_id]
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    for scene in scenes(env_id, 3):
+        info = env.reset(options={"scene": scene})[1]
+        assert info["goal_points"].shape == (skill.n_points, 3)
+        assert info["goal_points"] == pytest.approx(skill.goal_points(scene))
+        later = env.step(skill.expert(info))[-1]
+        assert later["goal_points"] == pytest.approx(info["goal_points"]), "of the initial scene"
+    env.close()
+
+
+@every_env
+def test_the_demonstration_is_long_enough_and_shorter_than_the_episode(env_id):
+    skill = SKILLS[env_id]
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    for scene in scenes(env_id, 8):
+        assert demonstrate(env, scene, n_steps=skill.steps).success
+    whole = demonstrate(env, scene)
+    assert len(whole.actions) > skill.steps
+    env.close()
+
+
+@every_env
+@pytest.mark.slow
+def test_the_expert_succeeds_nearly_always(env_id):
+    skill = SKILLS[env_id]
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    wins, disturbed = [], []
+    for scene in scenes(env_id, 200):
+        wins.append(demonstrate(env, scene).success)
+        noise = shaken(np.random.default_rng(scene.look.table_seed), skill.disturbance)
+        disturbed.append(demonstrate(env, scene, disturb=noise).success)
+    assert np.mean(wins) >= 0.99
+    assert np.mean(disturbed) >= 0.75
+    env.close()
+
+
+@moving
+def test_a_hand_of_another_task_is_refused(env_id):
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    with pytest.raises(ValueError, match="got a scene of another task, allowed one of"):
+        env.reset(options={"scene": scenes("daml/Reach-v0", 1)[0]})
+    env.close()
+
+
+@every_env
+def test_the_hand_and_what_it_moves_make_no_jump(env_id):
+    skill = SKILLS[env_id]
+    for seed, scene in enumerate(scenes(env_id, 8)):
+        motion = skill.motion(scene, np.random.default_rng(seed))
+        moments = [motion(t) for t in np.arange(0, skill.video_time, 0.01)]
+        hands = np.array([moment.hand for moment in moments])
+        assert hands[0][:2] == pytest.approx(scene.human.rest[:2]), "it starts at rest"
+        assert np.linalg.norm(np.diff(hands, axis=0), axis=1).max() < 0.03
+        assert hands[:, 2].min() > 0.01
+        for name in moments[0].things:
+            things = np.array([moment.things[name] for moment in moments])
+            assert np.linalg.norm(np.diff(things, axis=0), axis=1).max() < 0.03
+            assert things[:, 2].min() > -1e-9
+
+
+@every_env
+def test_a_motion_ends_well_before_the_video(env_id):
+    skill = SKILLS[env_id]
+    for seed, scene in enumerate(scenes(env_id, 20)):
+        motion = skill.motion(scene, np.random.default_rng(seed))
+        last, after = motion(skill.video_time - 1 / VIDEO_FPS), motion(skill.video_time + 10)
+        assert last.hand == pytest.approx(after.hand, abs=5e-3)
+
+
+def test_the_human_pushes_the_goal_object_over_the_line():
+    for seed, scene in enumerate(scenes("daml/Push-v0", 20)):
+        motion = SKILLS["daml/Push-v0"].motion(scene, np.random.default_rng(seed))
+        name = f"object{scene.goal}"
+        assert set(motion(0.0).things) == {name}
+        assert motion(0.0).things[name] == pytest.approx([*scene.positions[scene.goal], 0])
+        assert motion(9.0).things[name][1] > LINE
+
+
+@pytest.mark.parametrize("env_id", ["daml/Place-v0", "daml/PickPlace-v0"])
+def test_the_human_puts_the_item_into_the_container(env_id):
+    for seed, scene in enumerate(scenes(env_id, 20)):
+        motion = SKILLS[env_id].motion(scene, np.random.default_rng(seed))
+        (end,) = motion(9.0).things.values()
+        goal = SKILLS[env_id].goal_points(scene)[-1]
+        assert np.hypot(*(end - goal)[:2]) < 0.03
+        assert end[2] < goal[2], "below the rim"
+        openings = [motion(t).opening for t in np.arange(0, 4, 0.05)]
+        assert max(openings) - min(openings) > 0.02, "the hand opens"
+
+
+@every_env
+def test_the_human_moves_one_body_at_most_and_the_model_has_it(env_id):
+    scene = scenes(env_id, 1)[0]
+    things = SKILLS[env_id].motion(scene, np.random.default_rng(0))(0.0).things
+    assert len(things) <= 1
+    model = human_model(scene)
+    assert (model.nq, model.nu) == (0, 0)
+    for name in things:
+        assert model.body(name).mocapid[0] >= 0
+
+
+@every_env
+def test_only_the_motion_tells_the_goals_of_a_set_apart(env_id):
+    tasks = sample_task_set(0, "train", 0, env_id=env_id)
+    assert tasks.robot_scenes[0].extra == tasks.human_scene.extra
+    videos = [human_video(tasks.human_scene.with_goal(g), tasks.motion(g), size=32) for g in range(N_OBJECTS)]
+    assert len(videos[0].times) == round(SKILLS[env_id].video_time * VIDEO_FPS)
+    for video in videos[1:]:
+        assert np.array_equal(video.frames[0], videos[0].frames[0])
+        assert (video.frames[-1] != videos[0].frames[-1]).any()
+
+
+@every_env
+def test_a_set_of_every_environment_fills_its_arrays(env_id):
+    info = describe(env_id, "train", 0, 1, 16)
+    rows = demonstrate_set(info, 0)
+    for name, (_, shape) in info.arrays().items():
+        assert rows[name].shape == shape[1:], name
+        assert np.isfinite(rows[name]).all()
+    first = rows["robot_states"][:, 0]
+    assert np.array_equal(first, np.broadcast_to(first[:1], first.shape)), "the start does not tell the goal"
+    assert ((rows["goal_pixels"] > 0) & (rows["goal_pixels"] < 1)).all()
