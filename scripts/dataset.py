@@ -82,9 +82,10 @@ class Verify:
                 verify(path)
             except DemoError as error:
                 bad.append(path.name)
-                console.print(f"{path.name}: {error}", markup=False)
+                console.print(_clean(f"{path.name}: {error}"), soft_wrap=True)
         if bad:
-            raise DemoError(f"verify {self.folder}: got {len(bad)} of {len(folders)} episodes damaged, allowed none")
+            what = f"got {len(bad)} of {len(folders)} episodes that do not hold, allowed none"
+            raise DemoError(f"verify {self.folder}: {what}")
         console.print(f"{len(folders)} episodes are whole")
 
 
