@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 import gymnasium
@@ -80,14 +80,18 @@ def check_environment(env_id: str) -> None:
 
 
 def digest(scene: Scene) -> str:
-    """A checksum of all that a scene says, to six digits: a recipe drawn by other code gives another one."""
+    """A checksum of all that a scene says, to six digits: a recipe drawn by other code gives another one.
+
+    What is as the scene's classes have it by default is left out, so that what they learn to say later changes nothing.
+    """
     return hashlib.sha256(json.dumps(_plain(scene), sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
     """Dataclasses, sequences and numbers as JSON; whatever else it is, it is no part of the scene's numbers."""
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        said = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
+        return {name: _plain(now) for name, (now, default) in said.items() if default is MISSING or now != default}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

@@ -17,26 +17,25 @@ class List:
     """Folder of `daml record`."""
 
     def run(self) -> None:
-        from rich.table import Table
-
         from demos.episodes import find_recordings
         from demos.errors import DemoError
         from demos.manifest import read_info
 
-        table = Table("episode", "task", "by", "steps", "success", "distance", box=None)
-        bad = 0
-        for path in find_recordings(self.folder):
+        bad, folders = 0, find_recordings(self.folder)
+        width = max(len(path.name) for path in folders)
+        console.print(f"{'episode':{width}s}  steps  success  distance  task", soft_wrap=True)
+        for path in folders:
             try:
                 info = read_info(path)
             except DemoError as error:
                 bad += 1
-                table.add_row(path.name, f"[red]{_escape(error)}[/]")
+                console.print(f"{_clean(path.name):{width}s}  {_clean(error)}", soft_wrap=True)
                 continue
-            distance = "" if info.distance is None else f"{100 * info.distance:.1f} cm"
             success = {True: "yes", False: "no", None: ""}[info.success]
-            table.add_row(path.name, _escape(info.task), info.by, str(info.steps), success, distance)
-        console.print(table)
-        console.print(f"{table.row_count} episodes" + (f", {bad} of them unreadable" if bad else ""))
+            away = "" if info.distance is None else f"{100 * info.distance:.1f} cm"
+            line = f"{_clean(path.name):{width}s}  {info.steps:5d}  {success:7s}  {away:>8s}  {_clean(info.task)}"
+            console.print(line, soft_wrap=True)
+        console.print(f"{len(folders)} episodes" + (f", {bad} of them unreadable" if bad else ""))
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,10 @@ class Verify:
                 verify(path)
             except DemoError as error:
                 bad.append(path.name)
-                console.print(f"{path.name}: {error}", markup=False)
+                console.print(_clean(f"{path.name}: {error}"), soft_wrap=True)
         if bad:
-            raise DemoError(f"verify {self.folder}: got {len(bad)} of {len(folders)} episodes damaged, allowed none")
+            what = f"got {len(bad)} of {len(folders)} episodes that do not hold, allowed none"
+            raise DemoError(f"verify {self.folder}: {what}")
         console.print(f"{len(folders)} episodes are whole")
 
 
@@ -130,7 +130,7 @@ class Dataset:
         self.what.run()
 
 
-def _escape(text: object) -> str:
+def _clean(text: object) -> str:
     """Text from a file, without the markup and the control codes it might have."""
     from rich.markup import escape
 

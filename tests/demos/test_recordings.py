@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import gymnasium
@@ -24,6 +24,7 @@ from demos.recording import Recording, check_scene, folder_name
 from demos.replay import JOINTS, replay
 from demos.verify import verify
 from demos.video import read_video
+from envs.scene import Scene
 
 RECIPE = Recipe("daml/Reach-v0", seed=3, split="test", index=2, goal=1)
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,17 @@ def test_a_digest_sees_the_sixth_digit_and_nothing_behind_it():
     x, y = scene.positions[0]
     assert digest(replace(scene, positions=((x * (1 + 1e-13), y), *scene.positions[1:]))) == digest(scene)
     assert digest(replace(scene, positions=((x * (1 + 1e-4), y), *scene.positions[1:]))) != digest(scene)
+
+
+def test_a_digest_is_the_same_when_a_scene_learns_to_say_more():
+    @dataclass(frozen=True)
+    class Later(Scene):
+        wind: float = 0.0
+
+    scene = RECIPE.robot_scene()
+    later = Later(**{field.name: getattr(scene, field.name) for field in fields(scene)})
+    assert digest(later) == digest(scene)
+    assert digest(replace(later, wind=0.1)) != digest(scene)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_damaged_episode_is_told_from_the_others(tmp_path, capsys):
     Record(episodes=2, size=64, out=tmp_path).run()
     data = find_recordings(tmp_path)[1] / "data" / "main_data.hdf5"
     data.write_bytes(data.read_bytes()[:-1])
-    with pytest.raises(DemoError, match="got 1 of 2 episodes damaged"):
+    with pytest.raises(DemoError, match="got 1 of 2 episodes that do not hold"):
         Verify(tmp_path).run()
     assert "main_data.hdf5: got a wrong checksum" in " ".join(capsys.readouterr().out.split())
 
