@@ -22,12 +22,12 @@ from agents.presets import Preset
 from agents.view import Sizes
 from daml import MetaParams
 from demos.collect import one_thread
+from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstrate, record
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from demos.types import Episode, Video
-from envs.appearance import Dials
-from envs.objects import SPLITS
+from envs.objects import ALL_SPLITS
 from envs.reaching import CONTROL_PERIOD
 
 CONFIDENCE = 0.95
@@ -126,7 +126,7 @@ def evaluate(
     trials: int,
     seed: int,
     video: str = "human",
-    dials: Dials | None = None,
+    gap: Gap = Gap(),  # noqa: B008  (frozen)
     workers: int = 1,
     progress: Callable[[int], None] = lambda tasks_done: None,
 ) -> Report:
@@ -140,24 +140,27 @@ def evaluate(
         trials: rollouts for each task, in scenes of their own.
         seed: of tasks, scenes and motions.
         video: key of `VIDEOS`.
-        dials: how far the look may vary.
+        gap: from the videos and scenes of meta-training.
         workers: processes.
         progress: called with the number of tasks done.
 
     Raises:
         AgentError: an argument out of range.
+        DemoError: a gap that this environment does not have.
     """
     for name, number in {"tasks": tasks, "trials": trials, "workers": workers}.items():
         if number < 1:
             raise AgentError(f"{name}: got {number}, allowed 1 or more")
     if video not in VIDEOS:
         raise AgentError(f"video: got {video!r}, allowed {list(VIDEOS)}")
-    if split not in SPLITS:
-        raise AgentError(f"split: got {split!r}, allowed {list(SPLITS)}")
+    if split not in ALL_SPLITS:
+        raise AgentError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
+    gap.check(env_id)
+    split = gap.split(split)
     started = time.monotonic()
     frozen = {group: {name: t.detach().cpu() for name, t in params.items()} for group, params in meta.items()}
     jobs = [
-        SetTrials(imitator, frozen, env_id, split, index, min(N_OBJECTS, tasks - first), trials, seed, video, dials)
+        SetTrials(imitator, frozen, env_id, split, index, min(N_OBJECTS, tasks - first), trials, seed, video, gap)
         for index, first in enumerate(range(0, tasks, N_OBJECTS))
     ]
     episodes: list[list[Episode]] = []
@@ -197,12 +200,18 @@ class SetTrials:
     trials: int
     seed: int
     video: str
-    dials: Dials | None
+    gap: Gap
 
     def run(self) -> list[list[Episode]]:
         """The episodes [goals][trials]."""
         tasks = sample_task_set(
-            self.seed, self.split, self.index, env_id=self.env_id, n_trials=self.trials, dials=self.dials
+            self.seed,
+            self.split,
+            self.index,
+            env_id=self.env_id,
+            n_trials=self.trials,
+            dials=self.gap.dials,
+            distractors=self.gap.distractors,
         )
         env = gymnasium.make(self.env_id, image_size=self.imitator.size, disable_env_checker=True)
         results = []

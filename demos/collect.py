@@ -16,7 +16,7 @@ from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
 from demos.tasks import N_OBJECTS, sample_task_set
 from envs.appearance import project
-from envs.objects import SPLITS
+from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
 
 
@@ -69,8 +69,8 @@ def collect(
         raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
     if workers is not None and workers < 1:
         raise DemoError(f"workers: got {workers}, allowed 1 or more")
-    if split not in SPLITS:
-        raise DemoError(f"split: got {split!r}, allowed {list(SPLITS)}")
+    if split not in ALL_SPLITS:
+        raise DemoError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
     if seed < 0:
         raise DemoError(f"seed: got {seed}, allowed 0 or more")
     if size not in range(8, MAX_SIZE + 1):

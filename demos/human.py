@@ -12,6 +12,7 @@ from envs.scene import Scene, human_model
 
 VIDEO_FPS = 8.0
 """Frames a second of the videos that are collected for meta-training."""
+_SLOWER = 0.25  # share of the time that the slowest person takes longer, for each 1 on the dial of style
 
 
 def human_video(
@@ -29,14 +30,15 @@ def human_video(
         rng: of the motion.
         size: side of the square frames [px].
         fps: frames a second.
-        duration: of the video [s]; its task's when None.
+        duration: of the video [s]; when None its task's, or longer for a person of another style.
 
     Returns:
         `round(duration * fps)` frames.
     """
     skill = skill_of(scene)
     motion = skill.motion(scene, rng)
-    times = np.arange(round((duration or skill.video_time) * fps)) / fps
+    usual = skill.video_time * (1 + _SLOWER * max(0.0, scene.human.style - 1))
+    times = np.arange(round((duration or usual) * fps)) / fps
     model = human_model(scene)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.appearance import spread_out
 from envs.pushing import LINE
 from envs.scene import Scene
 
@@ -80,8 +81,8 @@ def reach_path(scene: Scene, rng: np.random.Generator) -> Path:
         Time [s] -> index fingertip position [3] [m].
     """
     end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + [0, 0, 0.006]
-    wait, duration = rng.uniform(0.0, 0.35), rng.uniform(0.9, 1.5)
-    return along(np.array(scene.human.rest), wait, [Leg(end, duration, _arc(rng))])
+    wait, duration = _time(scene, rng, 0.0, 0.35), _time(scene, rng, 0.9, 1.5)
+    return along(np.array(scene.human.rest), wait, [Leg(end, duration, _arc(scene, rng))])
 
 
 def reach_motion(scene: Scene, rng: np.random.Generator) -> Motion:
@@ -98,8 +99,8 @@ def push_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     height = min(0.6 * scene.objects[scene.goal].height, 0.035)
     beside = np.array([x + rng.normal(0, 0.004), y - touch - rng.uniform(0.02, 0.05), height])
     end = np.array([x + rng.normal(0, 0.004), LINE + rng.uniform(0.02, 0.05) - touch, height])
-    legs = [Leg(beside, rng.uniform(0.8, 1.2), _arc(rng)), Leg(end, rng.uniform(0.8, 1.2))]
-    path = along(np.array(scene.human.rest), rng.uniform(0.0, 0.3), legs)
+    legs = [Leg(beside, _time(scene, rng, 0.8, 1.2), _arc(scene, rng)), Leg(end, _time(scene, rng, 0.8, 1.2))]
+    path = along(np.array(scene.human.rest), _time(scene, rng, 0.0, 0.3), legs)
     arrived = np.array([x, y, 0.0])
 
     def motion(time: float) -> Moment:
@@ -116,9 +117,9 @@ def place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     item = scene.extra
     assert item is not None
     rest = np.array(scene.human.rest) + _up(item.height)
-    wait, carry = rng.uniform(0.0, 0.3), rng.uniform(1.0, 1.4)
+    wait, carry = _time(scene, rng, 0.0, 0.3), _time(scene, rng, 1.0, 1.4)
     over = _over(scene.tops[scene.goal], item.height, rng)
-    path = along(rest, wait, [Leg(over, carry, _arc(rng)), Leg(over, _OPEN_TIME), _back(rng, over)])
+    path = along(rest, wait, [Leg(over, carry, _arc(scene, rng)), Leg(over, _OPEN_TIME), _back(scene, rng, over)])
     release = wait + carry
     fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
 
@@ -134,15 +135,15 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     item, container, name = scene.objects[scene.goal], scene.extra, f"object{scene.goal}"
     assert container is not None
     stands = np.array([*scene.positions[scene.goal], 0.0])
-    wait, reach, carry = rng.uniform(0.0, 0.25), rng.uniform(0.8, 1.1), rng.uniform(1.0, 1.3)
+    wait, reach, carry = (_time(scene, rng, *times) for times in ((0.0, 0.25), (0.8, 1.1), (1.0, 1.3)))
     around = stands + _up(_grip(item.height))
     over = _over(np.array([*scene.extra_position, container.height]), item.height, rng)
     legs = [
-        Leg(around, reach, _arc(rng)),
+        Leg(around, reach, _arc(scene, rng)),
         Leg(around, _OPEN_TIME),
         Leg(over, carry, np.array([0, 0, rng.uniform(0.06, 0.1)])),
         Leg(over, _OPEN_TIME),
-        _back(rng, over),
+        _back(scene, rng, over),
     ]
     path = along(np.array(scene.human.rest), wait, legs)
     close, lift = wait + reach, wait + reach + _OPEN_TIME
@@ -162,6 +163,8 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
 
 _FINGER_RADIUS = 0.01  # [m]
 _OPEN_TIME = 0.3  # [s] in which a hand opens or closes
+_SHORTEST = 0.3  # [s] of a part of a motion
+_LOWEST_ARC = 0.03  # [m] in which nothing is touched on the way
 _WIDE = 0.085  # [m] between thumb and fingers of an open hand
 _SPREAD = 0.025  # [m] that an open hand is wider than what it holds
 _FLOOR = 0.008  # [m] the floor of a container, above the table
@@ -182,15 +185,22 @@ def _over(rim: np.ndarray, height: float, rng: np.random.Generator) -> np.ndarra
     return rim + rng.normal(0, 0.004, 3) + _up(0.02 + _grip(height))
 
 
-def _arc(rng: np.random.Generator) -> np.ndarray:
+def _time(scene: Scene, rng: np.random.Generator, low: float, high: float) -> float:
+    """How long a part of a motion takes [s], in this person's style; what takes time at all takes `_SHORTEST`."""
+    return max(spread_out(rng, low, high, scene.human.style), _SHORTEST if low else 0.0)
+
+
+def _arc(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """How a reach curves [3] [m]: up, and to either side."""
-    return np.array([0.0, rng.uniform(-0.05, 0.05), rng.uniform(0.06, 0.13)])
+    style = scene.human.style
+    sideways, up = spread_out(rng, -0.05, 0.05, style), spread_out(rng, 0.06, 0.13, style)
+    return np.array([0.0, sideways, max(up, _LOWEST_ARC)])
 
 
-def _back(rng: np.random.Generator, over: np.ndarray) -> Leg:
+def _back(scene: Scene, rng: np.random.Generator, over: np.ndarray) -> Leg:
     """Up and towards the person, out of the picture's way."""
     away = np.array([rng.uniform(0.13, 0.18), 0.0, rng.uniform(0.04, 0.08)])
-    return Leg(over + away, rng.uniform(0.4, 0.6))
+    return Leg(over + away, _time(scene, rng, 0.4, 0.6))
 
 
 def _fall(start: np.ndarray, begin: float, floor: float) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import envs  # noqa: F401  (registers the environments)
 from demos.errors import DemoError
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
-from envs.objects import SPLITS
+from envs.objects import ALL_SPLITS
 from envs.scene import Scene
 
 MOST = {"seed": 2**63 - 1, "index": 2**31 - 1, "goal": N_OBJECTS - 1, "trial": 999}
@@ -39,8 +39,8 @@ class Recipe:
             value = getattr(self, name)
             if type(value) is not int or not 0 <= value <= most:
                 raise DemoError(f"{name}: got {value!r}, allowed 0 to {most}")
-        if not isinstance(self.split, str) or self.split not in SPLITS:
-            raise DemoError(f"split: got {self.split!r}, allowed {list(SPLITS)}")
+        if not isinstance(self.split, str) or self.split not in ALL_SPLITS:
+            raise DemoError(f"split: got {self.split!r}, allowed {list(ALL_SPLITS)}")
         check_environment(self.env_id)
 
     def tasks(self) -> TaskSet:

@@ -13,7 +13,7 @@ import numpy as np
 from demos.errors import DemoError
 from demos.skills import SKILLS, find_skill
 from envs.appearance import Dials
-from envs.objects import SPLITS
+from envs.objects import ALL_SPLITS
 from envs.scene import Scene, sample_scene
 
 N_OBJECTS = 3
@@ -45,6 +45,7 @@ def sample_task_set(
     env_id: str = "daml/Reach-v0",
     n_trials: int = 1,
     dials: Dials | None = None,
+    distractors: int = 0,
 ) -> TaskSet:
     """Task set number `index` of a split under a seed: the same on every machine and in every order.
 
@@ -55,13 +56,14 @@ def sample_task_set(
         env_id: registered environment: what is done.
         n_trials: robot scenes.
         dials: how far the look may vary.
+        distractors: objects besides the `N_OBJECTS`, which are the goal of no task.
 
     Raises:
         DemoError: nobody demonstrates in that environment.
     """
     layout = find_skill(env_id).layout
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(list(SPLITS).index(split), index)))
-    human = sample_scene(rng, split, layout=layout, n_objects=N_OBJECTS, dials=dials)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ALL_SPLITS.index(split), index)))
+    human = sample_scene(rng, split, layout=layout, n_objects=N_OBJECTS + distractors, dials=dials)
     robot = tuple(sample_scene(rng, split, layout=layout, like=human, dials=dials) for _ in range(n_trials))
     seeds = rng.integers(2**31, size=N_OBJECTS)
     return TaskSet(human, robot, tuple(int(s) for s in seeds))
@@ -86,7 +88,7 @@ def read_clip_tasks(clip: Path) -> tuple[TaskSet, int] | None:
         said = json.loads(beside.read_text())
         env_id, split = str(said["env"]), str(said["split"])
         seed, index, goal = int(said["seed"]), int(said["set"]), int(said["goal"])
-        if env_id in SKILLS and split in SPLITS and 0 <= goal < N_OBJECTS and index >= 0 and seed >= 0:
+        if env_id in SKILLS and split in ALL_SPLITS and 0 <= goal < N_OBJECTS and index >= 0 and seed >= 0:
             return sample_task_set(seed, split, index, env_id=env_id), goal
     except (ValueError, KeyError, TypeError):
         pass

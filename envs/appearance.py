@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from envs.errors import EnvError
-from envs.textures import PATTERNS, RGB, add_material, pattern_image
+from envs.textures import NOVEL_PATTERNS, PATTERNS, RGB, add_material, pattern_image
 
 CAMERA = "front"
 CAMERA_POSITION = np.array([1.16, 0.0, 0.78])
@@ -22,16 +22,31 @@ TABLE_CENTRE = (0.50, 0.0)
 
 @dataclass(frozen=True)
 class Dials:
-    """How far each thing may move from its nominal look: 0 never, 1 as in meta-training, 2 twice as far."""
+    """How far each thing may move from its nominal look: 0 never, 1 as in meta-training, 2 twice as far.
+
+    table: shades and texture of table and floor; beyond 1 textures of no meta-training table.  light: its direction
+    and strength.  view: where the camera stands.  person: skin, clothes and size; beyond 1 with coloured gloves.
+    side: where the person stands; beyond 1 only outside of where anybody stood in meta-training.  style: how fast the
+    person moves, and how curved.
+    """
 
     table: float = 1.0
     light: float = 1.0
-    camera: float = 1.0
+    view: float = 1.0
+    person: float = 1.0
+    side: float = 1.0
+    style: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value <= 3:
                 raise EnvError(f"dial {name!r}: got {value}, allowed 0 to 3")
+
+
+def spread_out(rng: np.random.Generator, low: float, high: float, dial: float) -> float:
+    """A number from [low, high] at dial 1; from a range `dial` times as wide around the same middle otherwise."""
+    middle, drawn = (low + high) / 2, float(rng.uniform(low, high))
+    return drawn if dial == 1 else middle + dial * (drawn - middle)
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,7 @@ def sample_appearance(rng: np.random.Generator, dials: Dials) -> Appearance:
     table = np.clip(grey + tint, 0.05, 0.95)
     accent = np.clip(table * (1 + dials.table * rng.uniform(-0.25, 0.25)), 0.05, 0.95)
     patterned = dials.table > 0 and rng.random() < 0.6
-    pattern = str(rng.choice(list(PATTERNS))) if patterned else "plain"
+    pattern = str(rng.choice(list(PATTERNS if dials.table <= 1 else NOVEL_PATTERNS))) if patterned else "plain"
     floor = np.clip(0.3 + dials.table * rng.uniform(-0.2, 0.2, 3), 0.0, 1.0)
     light = np.array([0.3, 0.0, 1.0]) + dials.light * rng.uniform(-0.6, 0.6, 3) * [1, 1, 0.3]
     return Appearance(
@@ -74,9 +89,9 @@ def sample_appearance(rng: np.random.Generator, dials: Dials) -> Appearance:
         light_from=_triple(light / np.linalg.norm(light)),
         diffuse=float(0.6 + dials.light * rng.uniform(-0.12, 0.12)),
         ambient=float(0.35 + dials.light * rng.uniform(-0.1, 0.1)),
-        camera_position=_triple(CAMERA_POSITION + dials.camera * rng.uniform(-0.03, 0.03, 3)),
-        camera_target=_triple(CAMERA_TARGET + dials.camera * rng.uniform(-0.015, 0.015, 3)),
-        fovy=float(CAMERA_FOVY + dials.camera * rng.uniform(-1.0, 1.0)),
+        camera_position=_triple(CAMERA_POSITION + dials.view * rng.uniform(-0.03, 0.03, 3)),
+        camera_target=_triple(CAMERA_TARGET + dials.view * rng.uniform(-0.015, 0.015, 3)),
+        fovy=float(CAMERA_FOVY + dials.view * rng.uniform(-1.0, 1.0)),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from envs.appearance import Dials, spread_out
 from envs.textures import RGB
 
 UPPER_ARM, FOREARM, HAND = 0.30, 0.26, 0.18
@@ -25,6 +26,9 @@ SKIN_TONES: tuple[RGB, ...] = (
 )
 """From light to dark."""
 
+_USUAL_SKIN, _USUAL_SLEEVE = np.array(SKIN_TONES[2]), np.full(3, 0.5)
+_SIDE = 0.28  # [m]
+
 
 @dataclass(frozen=True)
 class HumanLook:
@@ -32,6 +36,7 @@ class HumanLook:
 
     scale: of the arm's lengths.  skin, sleeve: colours.  sleeve_end: share of the forearm that the sleeve covers.
     shoulder: [3] [m], on the camera's side of the table.  rest: [3] where the fingertip waits [m].
+    style: how far speed and course of a motion may be from the usual ones, as the dial of that name.
     """
 
     scale: float
@@ -40,22 +45,34 @@ class HumanLook:
     sleeve_end: float
     shoulder: tuple[float, float, float]
     rest: tuple[float, float, float]
+    style: float = 1.0
 
 
-def sample_human(rng: np.random.Generator) -> HumanLook:
-    """Draws a person: size, skin, clothes, and where they stand."""
+def sample_human(rng: np.random.Generator, dials: Dials) -> HumanLook:
+    """Draws a person: size, skin, clothes, where they stand, and how they move."""
     tone = np.array(SKIN_TONES[rng.integers(len(SKIN_TONES))]) * rng.uniform(0.93, 1.05)
-    side = rng.uniform(-0.28, 0.28)
+    side = _beside(rng.uniform(-_SIDE, _SIDE), dials.side)
+    sleeve = rng.uniform(0.05, 0.95, 3)
+    if dials.person < 1:
+        tone, sleeve = (c + dials.person * (x - c) for c, x in ((_USUAL_SKIN, tone), (_USUAL_SLEEVE, sleeve)))
+    if dials.person > 1:  # up to gloves of any colour
+        tone = tone + (dials.person - 1) / 2 * (rng.uniform(0.05, 0.95, 3) - tone)
     r, g, b = (float(c) for c in np.clip(tone, 0, 1))
-    sr, sg, sb = (float(c) for c in rng.uniform(0.05, 0.95, 3))
+    sr, sg, sb = (float(c) for c in sleeve)
     return HumanLook(
-        scale=float(rng.uniform(0.9, 1.12)),
+        scale=float(spread_out(rng, 0.9, 1.12, dials.person)),
         skin=(r, g, b),
         sleeve=(sr, sg, sb),
         sleeve_end=float(rng.uniform(0.0, 0.9)),
         shoulder=(float(rng.uniform(1.08, 1.2)), side, float(rng.uniform(0.30, 0.42))),
         rest=(float(rng.uniform(0.80, 0.88)), side + float(rng.uniform(-0.08, 0.08)), float(rng.uniform(0.06, 0.14))),
+        style=dials.style,
     )
+
+
+def _beside(usual: float, dial: float) -> float:
+    """How far beside the middle of the table a person stands [m]: within `_SIDE` up to dial 1, beyond it from there."""
+    return usual * dial if dial <= 1 else float(np.copysign(_SIDE + (dial - 1) * abs(usual), usual))
 
 
 Hand = Callable[[mujoco.MjSpec, HumanLook], None]

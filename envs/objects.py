@@ -3,6 +3,9 @@
 A *kind* is a combination (shape, colour name, texture). Every kind belongs to exactly one split, by a permutation fixed
 by `SPLIT_SEED`, so an object of the meta-test split differs from every meta-training object in at least one of the
 three. Size, exact shade, second colour and yaw are drawn anew for each object.
+
+Two more splits are further from meta-training: known shapes with textures, and shapes with textures, that no object of
+meta-training has.
 """
 
 import itertools
@@ -13,12 +16,16 @@ import mujoco
 import numpy as np
 
 from envs.errors import EnvError
-from envs.shapes import CONTAINERS, SHAPES, Part, rotation, side, top
-from envs.textures import PATTERNS, RGB, add_material, pattern_image
+from envs.shapes import CONTAINERS, NOVEL_CONTAINERS, NOVEL_SHAPES, SHAPES, Part, rotation, side, top
+from envs.textures import NOVEL_PATTERNS, PATTERNS, RGB, add_material, pattern_image
 
 SPLIT_SEED = 20180205
 SPLITS = {"train": 0.7, "val": 0.1, "test": 0.2}
 """Meta-training, meta-validation and meta-test share of the kinds."""
+NOVEL_SPLITS = ("test-textures", "test-shapes")
+"""Known shapes with textures, and shapes with textures, of no object of the splits above."""
+ALL_SPLITS = (*SPLITS, *NOVEL_SPLITS)
+"""All that can be asked for."""
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (0.00, 0.85, 0.80),
@@ -79,7 +86,7 @@ class ObjectSpec:
     @cached_property
     def parts(self) -> list[Part]:
         """Its primitives, in units of its radius."""
-        return (SHAPES | CONTAINERS)[self.shape]()
+        return (SHAPES | CONTAINERS | NOVEL_SHAPES | NOVEL_CONTAINERS)[self.shape]()
 
 
 @dataclass(frozen=True)
@@ -87,18 +94,22 @@ class Family:
     """Objects that serve one purpose.
 
     shapes: their names.  radius: range of half their width [m].  catalogue: all shapes that were split together.
+    novel: names of the shapes of the split "test-shapes".
     """
 
     shapes: tuple[str, ...]
     radius: tuple[float, float] = RADIUS_RANGE
     catalogue: tuple[str, ...] = tuple(SHAPES)
+    novel: tuple[str, ...] = tuple(NOVEL_SHAPES)
 
 
 OBJECTS = Family(tuple(SHAPES))
 """What a fingertip can touch."""
 ITEMS = Family(("cube", "brick", "can", "mug"), radius=(0.030, 0.0345))
 """What a gripper can hold: no wider than 0.06 m where it is held."""
-OPEN_CONTAINERS = Family(tuple(CONTAINERS), radius=(0.056, 0.066), catalogue=tuple(CONTAINERS))
+OPEN_CONTAINERS = Family(
+    tuple(CONTAINERS), radius=(0.056, 0.066), catalogue=tuple(CONTAINERS), novel=tuple(NOVEL_CONTAINERS)
+)
 """What an item can be placed in."""
 
 
@@ -111,8 +122,11 @@ def kinds(split: str, family: Family = OBJECTS) -> tuple[tuple[str, str, str], .
     Raises:
         EnvError: an unknown split.
     """
-    if split not in SPLITS:
-        raise EnvError(f"split: got {split!r}, allowed {list(SPLITS)}")
+    if split not in ALL_SPLITS:
+        raise EnvError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
+    if split in NOVEL_SPLITS:
+        shapes = family.shapes if split == "test-textures" else family.novel
+        return tuple(itertools.product(shapes, COLOURS, NOVEL_PATTERNS))
     everything = list(itertools.product(family.catalogue, COLOURS, PATTERNS))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(everything))
     ends = np.round(np.cumsum(list(SPLITS.values())) * len(order)).astype(int)

@@ -133,13 +133,14 @@ def sample_scene(
 
     Args:
         rng: source of all randomness.
-        split: which objects: "train", "val" or "test".
+        split: which objects: one of `envs.objects.ALL_SPLITS`.
         layout: of the task.
         n_objects: how many.
         dials: how far the look may vary.
         like: take its objects instead of drawing some (the human's and the robot's scene of a task share them).
     """
-    look = sample_appearance(rng, dials or Dials())
+    dials = dials or Dials()
+    look = sample_appearance(rng, dials)
     things = like.objects if like else sample_set(rng, split, n_objects, look.table_rgb, family=layout.family)
     scene = Scene(
         objects=things,
@@ -147,7 +148,7 @@ def sample_scene(
         yaws=tuple(float(a) for a in rng.uniform(-layout.turn, layout.turn, len(things))),
         goal=int(rng.integers(len(things))),
         look=look,
-        human=sample_human(rng),
+        human=sample_human(rng, dials),
         start=tuple(float(rng.uniform(*axis)) for axis in layout.start_area),  # type: ignore[arg-type]
         layout=layout,
     )

@@ -53,6 +53,25 @@ SHAPES: dict[str, Callable[[], list[Part]]] = {
 """Name -> primitives that stand on the table."""
 
 
+NOVEL_SHAPES: dict[str, Callable[[], list[Part]]] = {
+    "arch": lambda: [
+        Part(_BOX, (0.3, 0.7, 0.5), (0.6, 0, 0.5)),
+        Part(_BOX, (0.3, 0.7, 0.5), (-0.6, 0, 0.5)),
+        Part(_BOX, (0.9, 0.7, 0.3), (0, 0, 1.3)),
+    ],
+    "hourglass": lambda: [
+        Part(_CYLINDER, (0.85, 0.3), (0, 0, 0.3)),
+        Part(_CYLINDER, (0.55, 0.25), (0, 0, 0.85)),
+        Part(_CYLINDER, (0.85, 0.3), (0, 0, 1.4)),
+    ],
+    "steps": lambda: [
+        Part(_BOX, (0.85, 0.85, 0.4), (0, 0, 0.4)),
+        Part(_BOX, (0.5, 0.5, 0.4), (0, 0, 1.2)),
+    ],
+}
+"""Objects that are never seen in meta-training."""
+
+
 def _walls(n: int, radius: float, half_height: float, bottom: float, lean: float = 0.0) -> list[Part]:
     """`n` boxes around a floor whose edge is `radius` from the middle; they stand on `bottom` and lean outwards."""
     thick = 0.07
@@ -81,6 +100,16 @@ CONTAINERS: dict[str, Callable[[], list[Part]]] = {
     ],
 }
 """Name -> primitives of an open container that stands on the table."""
+
+NOVEL_CONTAINERS: dict[str, Callable[[], list[Part]]] = {
+    "basin": lambda: [Part(_CYLINDER, (0.78, 0.06), (0, 0, 0.06)), *_walls(6, 0.75, 0.26, 0.03, lean=0.3)],
+    "crate": lambda: [
+        Part(_BOX, (1.0, 0.8, 0.06), (0, 0, 0.06)),
+        *[Part(_BOX, (0.06, 0.8, 0.3), (x, 0, 0.3)) for x in (-1.0, 1.0)],
+        *[Part(_BOX, (1.0, 0.06, 0.3), (0, y, 0.3)) for y in (-0.8, 0.8)],
+    ],
+}
+"""Containers that are never seen in meta-training."""
 
 
 def rotation(part: Part) -> np.ndarray:

@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from envs.appearance import CAMERA, Dials
 from envs.errors import EnvError
-from envs.objects import SPLITS
+from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE, Camera
 from envs.robot import (
     FINGERS,
@@ -77,7 +77,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
     ) -> None:
         """
         Args:
-            split: objects of "train", "val" or "test".
+            split: one of `envs.objects.ALL_SPLITS`: which objects.
             image_size: of the observation [px]: a side, or (height, width).
             n_objects: on the table.
             dials: how far the look may vary.
@@ -87,8 +87,8 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Raises:
             EnvError: an argument outside what is allowed.
         """
-        if split not in SPLITS:
-            raise EnvError(f"split: got {split!r}, allowed {list(SPLITS)}")
+        if split not in ALL_SPLITS:
+            raise EnvError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
         if render_mode not in (None, "rgb_array"):
             raise EnvError(f"render_mode: got {render_mode!r}, allowed None or 'rgb_array'")
         if n_objects not in range(1, self.layout.most + 1):

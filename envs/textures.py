@@ -39,7 +39,21 @@ def _clouds(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return (waves - waves.min()) / np.ptp(waves)
 
 
-PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]] = {
+def _rings(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.sin(2 * np.pi * (6 * np.hypot(u - 0.5, v - 0.5) + rng.random())) > 0
+
+
+def _zigzag(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return (4 * v + np.abs((4 * u) % 1 - 0.5)) % 1 < 0.5
+
+
+def _triangles(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return (4 * u) % 1 + (4 * v) % 1 < 1
+
+
+Pattern = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+PATTERNS: dict[str, Pattern] = {
     "plain": _plain,
     "stripes": _stripes,
     "checker": _checker,
@@ -48,12 +62,15 @@ PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], np.n
 }
 """Name -> share of the second colour at texture coordinates u, v in [0, 1)."""
 
+NOVEL_PATTERNS: dict[str, Pattern] = {"rings": _rings, "zigzag": _zigzag, "triangles": _triangles}
+"""The same, of nothing that is seen in meta-training."""
+
 
 def pattern_image(pattern: str, rgb: RGB, rgb2: RGB, seed: int) -> np.ndarray:
     """Paints a pattern.
 
     Args:
-        pattern: a key of `PATTERNS`.
+        pattern: a key of `PATTERNS` or `NOVEL_PATTERNS`.
         rgb, rgb2: the two colours.
         seed: what the pattern's own randomness (angle, phases) is drawn from.
 
@@ -63,10 +80,11 @@ def pattern_image(pattern: str, rgb: RGB, rgb2: RGB, seed: int) -> np.ndarray:
     Raises:
         EnvError: an unknown pattern.
     """
-    if pattern not in PATTERNS:
-        raise EnvError(f"texture pattern: got {pattern!r}, allowed {sorted(PATTERNS)}")
+    paint = (PATTERNS | NOVEL_PATTERNS).get(pattern)
+    if paint is None:
+        raise EnvError(f"texture pattern: got {pattern!r}, allowed {sorted(PATTERNS | NOVEL_PATTERNS)}")
     v, u = np.meshgrid(*[np.arange(SIZE) / SIZE] * 2, indexing="ij")
-    share = np.asarray(PATTERNS[pattern](u, v, np.random.default_rng(seed)), float)[..., None]
+    share = np.asarray(paint(u, v, np.random.default_rng(seed)), float)[..., None]
     return np.round(255 * np.clip((1 - share) * rgb + share * np.asarray(rgb2), 0, 1)).astype(np.uint8)
 
 

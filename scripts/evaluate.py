@@ -30,6 +30,9 @@ class Evaluate:
     """What the policy is shown: human, wrong, blank, none or robot."""
     split: str = "test"
     """Objects: train, val or test."""
+    gap: tuple[str, ...] = ()
+    """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
+    view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors (0 to 2)."""
     workers: int | None = None
     """Processes; one for each core when not given."""
     json: Path | None = None
@@ -38,7 +41,9 @@ class Evaluate:
     def run(self) -> None:
         from agents.evaluation import evaluate_preset
         from agents.policies import load_policy, write_text
+        from demos.gap import parse
 
+        gap = parse(self.gap)
         environment, name = env_id(self.env), self.policy or self.env
         stored = load_policy(name)
         with progress_bar("tasks") as bar:
@@ -53,15 +58,17 @@ class Evaluate:
                 trials=self.trials,
                 seed=self.seed,
                 video=self.video,
+                gap=gap,
                 workers=cores() if self.workers is None else self.workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
-        result = report.summary() | {"seed": self.seed, "policy": name, "video": self.video, "split": self.split}
+        asked = {"seed": self.seed, "policy": name, "video": self.video, "split": self.split, "gap": self.gap}
+        result = report.summary() | asked
         if self.json:
             self.json.parent.mkdir(parents=True, exist_ok=True)
             write_text(self.json, dumps(result, indent=2) + "\n")
         console.print(
-            f"{self.env}, {self.split} objects, video: {self.video}: "
+            f"{self.env}, {self.split} objects, video: {self.video}{''.join(f', {level}' for level in self.gap)}: "
             f"success {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to {result['ci_high']:.3f}), "
             f"nearest object is the right one {result['nearest']:.3f} (chance {result['chance']:.3f}), "
             f"{self.tasks} tasks x {self.trials} trials, seed {self.seed}, {result['seconds']:.0f} s"

@@ -82,7 +82,7 @@ def test_objects_are_of_the_split(split):
 
 
 def test_dials_reach_both_scenes():
-    still = Dials(table=0, light=0, camera=0)
+    still = Dials(table=0, light=0, view=0)
     tasks = sample_task_set(0, "train", 0, dials=still)
     looks = {replace(scene.look, table_seed=0) for scene in (tasks.human_scene, *tasks.robot_scenes)}
     assert len(looks) == 1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envs.appearance import Dials
 from envs.human import (
     FOREARM,
     HAND,
@@ -49,7 +50,7 @@ def joints(look, data):
 @settings(max_examples=40)
 @given(seed=seeds, target=targets)
 def test_the_fingertip_lands_on_the_target(seed, target):
-    look = sample_human(np.random.default_rng(seed))
+    look = sample_human(np.random.default_rng(seed), Dials())
     _, data = posed(look, target)
     assert data.body("hand").xpos == pytest.approx(target, abs=1e-12)
 
@@ -57,7 +58,7 @@ def test_the_fingertip_lands_on_the_target(seed, target):
 @settings(max_examples=40)
 @given(seed=seeds, target=targets)
 def test_limbs_keep_their_lengths_and_stay_joined(seed, target):
-    look = sample_human(np.random.default_rng(seed))
+    look = sample_human(np.random.default_rng(seed), Dials())
     _, data = posed(look, target)
     shoulder, elbow, wrist, tip = joints(look, data)
     for near, far, length in ((shoulder, elbow, UPPER_ARM), (elbow, wrist, FOREARM), (wrist, tip, HAND)):
@@ -67,7 +68,7 @@ def test_limbs_keep_their_lengths_and_stay_joined(seed, target):
 @settings(max_examples=40)
 @given(seed=seeds, target=targets)
 def test_the_elbow_hangs_between_shoulder_and_wrist(seed, target):
-    look = sample_human(np.random.default_rng(seed))
+    look = sample_human(np.random.default_rng(seed), Dials())
     _, data = posed(look, target)
     shoulder, elbow, wrist, _ = joints(look, data)
     line = wrist - shoulder
@@ -79,7 +80,7 @@ def test_the_elbow_hangs_between_shoulder_and_wrist(seed, target):
 @settings(max_examples=40)
 @given(seed=seeds, target=targets)
 def test_every_bodys_axes_are_a_rotation(seed, target):
-    look = sample_human(np.random.default_rng(seed))
+    look = sample_human(np.random.default_rng(seed), Dials())
     _, data = posed(look, target)
     for name in ("upper_arm", "forearm", "hand"):
         axes = data.body(name).xmat.reshape(3, 3)
@@ -91,7 +92,7 @@ def test_every_bodys_axes_are_a_rotation(seed, target):
 @settings(max_examples=40)
 @given(seed=seeds, target=targets)
 def test_the_hand_points_away_from_the_person_and_down(seed, target):
-    look = sample_human(np.random.default_rng(seed))
+    look = sample_human(np.random.default_rng(seed), Dials())
     _, data = posed(look, target)
     forward = data.body("hand").xmat.reshape(3, 3)[:, 0]
     assert forward[0] < 0
@@ -154,7 +155,7 @@ def test_the_arm_touches_nothing():
 
 @given(seed=seeds)
 def test_a_drawn_person_is_possible(seed):
-    look = sample_human(np.random.default_rng(seed))
+    look = sample_human(np.random.default_rng(seed), Dials())
     assert all(0 <= c <= 1 for c in (*look.skin, *look.sleeve))
     assert 0.8 < look.scale < 1.2
     assert 0 <= look.sleeve_end < 1
@@ -163,7 +164,7 @@ def test_a_drawn_person_is_possible(seed):
 
 
 def test_people_differ():
-    people = [sample_human(np.random.default_rng(seed)) for seed in range(40)]
+    people = [sample_human(np.random.default_rng(seed), Dials()) for seed in range(40)]
     tones = {int(np.argmin([np.linalg.norm(np.subtract(p.skin, tone)) for tone in SKIN_TONES])) for p in people}
     assert tones == set(range(len(SKIN_TONES)))
     for name in ("scale", "sleeve", "sleeve_end", "shoulder", "rest"):

@@ -76,7 +76,7 @@ def test_every_split_has_every_shape_colour_and_pattern(split):
 
 
 def test_an_unknown_split_is_an_error():
-    with pytest.raises(EnvError, match=r"split: got 'validation', allowed \['train', 'val', 'test'\]"):
+    with pytest.raises(EnvError, match=r"split: got 'validation', allowed \['train', 'val', 'test'"):
         kinds("validation")
 
 

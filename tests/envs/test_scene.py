@@ -16,7 +16,7 @@ from envs.render import Camera
 from envs.scene import OBJECT_AREA, SPACING, START_AREA, human_model, robot_model, sample_scene, scattered
 
 seeds = st.integers(0, 2**32 - 1)
-STILL = Dials(table=0, light=0, camera=0)
+STILL = Dials(table=0, light=0, view=0)
 
 
 @given(seed=seeds, n=st.integers(1, 5), split=st.sampled_from(list(SPLITS)))
@@ -146,7 +146,7 @@ def test_dials_at_zero_give_one_look_for_all_seeds():
     [
         ("table", {"table_pattern", "table_rgb", "table_rgb2", "floor_rgb"}),
         ("light", {"light_from", "diffuse", "ambient"}),
-        ("camera", {"camera_position", "camera_target", "fovy"}),
+        ("view", {"camera_position", "camera_target", "fovy"}),
     ],
 )
 def test_a_dial_moves_its_own_things_only(dial, moves):
@@ -157,7 +157,7 @@ def test_a_dial_moves_its_own_things_only(dial, moves):
     assert moved - {"table_seed"} == moves
 
 
-@pytest.mark.parametrize(("dial", "name"), [("light", "diffuse"), ("camera", "camera_position"), ("camera", "fovy")])
+@pytest.mark.parametrize(("dial", "name"), [("light", "diffuse"), ("view", "camera_position"), ("view", "fovy")])
 def test_a_dial_at_two_moves_twice_as_far(dial, name):
     nominal, once, twice = (
         np.array(getattr(sample_appearance(np.random.default_rng(3), replace(STILL, **{dial: value})), name))
@@ -168,7 +168,7 @@ def test_a_dial_at_two_moves_twice_as_far(dial, name):
 
 
 @pytest.mark.parametrize("value", [-0.1, 3.1, float("nan"), float("inf")])
-@pytest.mark.parametrize("dial", ["table", "light", "camera"])
+@pytest.mark.parametrize("dial", ["table", "light", "view", "person", "side", "style"])
 def test_a_dial_out_of_range_is_an_error(dial, value):
     with pytest.raises(EnvError, match=f"dial '{dial}': got {value}, allowed 0 to 3"):
         Dials(**{dial: value})
