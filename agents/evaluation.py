@@ -33,6 +33,10 @@ from envs.reaching import CONTROL_PERIOD
 CONFIDENCE = 0.95
 
 
+Shown = Callable[[TaskSet, int, gymnasium.Env], Video]
+"""(task set, goal, environment) -> what is shown of the task."""
+
+
 def _side(env: gymnasium.Env) -> int:
     return env.observation_space["image"].shape[0]  # type: ignore[index]
 
@@ -55,14 +59,32 @@ def _robot(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
     return Video(images, CONTROL_PERIOD * np.arange(len(images)))
 
 
-VIDEOS: dict[str, Callable[[TaskSet, int, gymnasium.Env], Video]] = {
+def _frames(order: Callable[[int, np.random.Generator], np.ndarray]) -> Shown:
+    """The human's video with other frames in its places: `order` says which, from their number."""
+
+    def shown(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
+        video = _human(tasks, goal, env)
+        # Not the motion's own random numbers, so that the order says nothing of it.
+        rng = np.random.default_rng([tasks.motion_seeds[goal], 1])
+        return Video(video.frames[order(video.n_frames, rng)], video.times)
+
+    return shown
+
+
+VIDEOS: dict[str, Shown] = {
     "human": _human,
     "wrong": _wrong,
     "blank": _blank,
+    "shuffled": _frames(lambda n, rng: rng.permutation(n)),
+    "reversed": _frames(lambda n, rng: np.arange(n)[::-1]),
+    "first": _frames(lambda n, rng: np.zeros(n, int)),
+    "middle": _frames(lambda n, rng: np.full(n, n // 2)),
+    "last": _frames(lambda n, rng: np.full(n, n - 1)),
     "robot": _robot,
 }
-"""What the policy is shown of a task: a human doing it; a human doing another task of the set; grey frames; the robot's
-own expert doing it, where the human would have."""
+"""What the policy is shown of a task: a human doing it; a human doing another task of the set; grey frames; the right
+video with its frames shuffled, or reversed, or standing still at the first, the middle or the last one; the robot's own
+expert doing it, where the human would have."""
 
 SHOWN = (*VIDEOS, "none")
 """The same and no video at all: a policy with zero inner steps."""

@@ -61,11 +61,12 @@ def predict(adapted: Adapted, inputs: View) -> dict[str, Tensor]:
         "log_spread": adapted.log_spread,
         "log_attention": seen.log_attention,
         "log_proposal": adapted.proposal.where,
+        "log_when": adapted.proposal.when,
     }
 
 
 def outer_loss(hint: float) -> OuterLoss:
-    """Behaviour cloning and final pose; while `hint` > 0 also where in the video the human's hand ends up.
+    """Behaviour cloning and final pose; while `hint` > 0 also where in the video the goal is, and in which frames.
 
     That is free in simulation. It only warms the learned loss up; nothing of it is used at test time.
     """
@@ -75,7 +76,8 @@ def outer_loss(hint: float) -> OuterLoss:
         goal = scaled_point(targets["pose"])
         pose = -meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
         error = (outputs["pose"] - goal).square().sum(-1).mean()
-        shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"])
+        log_seen = outputs["log_when"].masked_fill(~targets["shown_in"][:, None], -torch.inf).logsumexp(0)
+        shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"] + log_seen)
         total = cloning + POSE_WEIGHT * pose.sum(-1).mean() + hint * shown
         return {"loss": total, "cloning": cloning, "pose": pose.mean(), "pose_error": error, "shown": shown}
 

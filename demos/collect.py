@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from demos.errors import DemoError
-from demos.human import VIDEO_FPS, human_video
+from demos.human import VIDEO_FPS, frames_before_touched, human_video
 from demos.record import demonstrate, shaken
 from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
@@ -101,7 +101,9 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         human = tasks.human_scene.with_goal(goal)
         robot = tasks.robot_scenes[0].with_goal(goal)
         episode = demonstrate(env, robot, n_steps=info.steps, disturb=shaken(rng, skill.disturbance))
-        rows["human_frames"].append(human_video(human, tasks.motion(goal), size=info.size).frames)
+        video = human_video(human, tasks.motion(goal), size=info.size)
+        rows["human_frames"].append(video.frames)
+        rows["goal_frames"].append(np.array(frames_before_touched(human, tasks.motion(goal), video.times)))
         rows["goal_pixels"].append(project(human.look, human.tops[goal] * [1, 1, 0.5]))
         rows["robot_frames"].append(episode.images)
         rows["robot_states"].append(episode.states)

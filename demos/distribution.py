@@ -52,7 +52,8 @@ class SetTasks:
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or QUERY_STEPS, H,
             W, 3], "state" [tasks, QUERY_STEPS, state]; targets "action" [tasks, QUERY_STEPS, action], "pose" [tasks, 1,
-            points, 3] [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1].
+            points, 3] [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
+            bool [tasks, video_frames], in which of its frames.
         """
         info = self._data.info
         most = info.n_sets * info.n_goals
@@ -67,6 +68,7 @@ class SetTasks:
         arrays = {
             "video": self._data["human_frames"][at, goal, video],
             "shown_at": self._data["goal_pixels"][sets, goals],
+            "shown_in": video < self._data["goal_frames"][sets, goals][:, None],
             "image": self._data["robot_frames"][at, goal, steps[:, self._images]],
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],
@@ -78,7 +80,7 @@ class SetTasks:
         tensors = {name: self._tensor(array) for name, array in arrays.items()}
         query = Example(
             {name: tensors[name] for name in ("image", "state")},
-            {name: tensors[name] for name in ("action", "pose", "shown_at")},
+            {name: tensors[name] for name in ("action", "pose", "shown_at", "shown_in")},
         )
         return Task(tensors["video"], query)
 

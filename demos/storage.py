@@ -2,7 +2,8 @@
 
 dataset.json        what it is: environment, split, seed, sizes, format version
 human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
-goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]
+goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]...
+goal_frames.npy     int64   [sets, goals]     ...in so many of its first frames: then it is moved
 robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
@@ -20,7 +21,7 @@ import numpy as np
 
 from demos.errors import DemoError
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout above."""
 
 
@@ -51,6 +52,7 @@ class DatasetInfo:
         return {
             "human_frames": (np.uint8, (*lead, self.video_frames, *image)),
             "goal_pixels": (np.float32, (*lead, 2)),
+            "goal_frames": (np.int64, lead),
             "robot_frames": (np.uint8, (*lead, self.steps, *image)),
             "robot_states": (np.float32, (*lead, self.steps, self.state)),
             "robot_actions": (np.float32, (*lead, self.steps, self.action)),

@@ -13,7 +13,8 @@ class Evaluate:
     """Evaluate a policy: for every task it watches one video, then acts in new scenes; success with an interval.
 
     Controls: `--video wrong` shows another object's video, `blank` grey frames, `none` nothing at all (no adaptation),
-    `robot` the robot doing the task instead of a human.
+    `shuffled`, `reversed`, `first`, `middle` and `last` the right video's frames in another order or one of them all
+    along, `robot` the robot doing the task instead of a human.
     """
 
     env: str = "reach"
@@ -27,7 +28,7 @@ class Evaluate:
     seed: int = 0
     """Of tasks, scenes and motions."""
     video: str = "human"
-    """What the policy is shown: human, wrong, blank, none or robot."""
+    """What the policy is shown: human, or a control (see above)."""
     split: str = "test"
     """Objects: train, val or test."""
     gap: tuple[str, ...] = ()

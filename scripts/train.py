@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VALIDATE_EVERY = 500
 VALIDATION_TASKS = 60
 EVALUATION_SEED = 1
+CONTROLS = ("human", "wrong", "blank", "none", "robot")
+"""What the finished policy is shown; `daml sweep controls` has more."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class Train:
 
     def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
-        from agents.evaluation import SHOWN, evaluate_preset
+        from agents.evaluation import evaluate_preset
         from agents.policies import PolicyConfig, save_policy
         from daml import read_log
 
@@ -182,8 +184,8 @@ class Train:
         minutes = records[-1]["seconds"] / 60
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar:
-            job = bar.add_task("evaluating", total=len(SHOWN), note="")
-            for video in SHOWN:
+            job = bar.add_task("evaluating", total=len(CONTROLS), note="")
+            for video in CONTROLS:
                 bar.update(job, note=video)
                 report = evaluate_preset(
                     preset,

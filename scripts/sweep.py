@@ -1,0 +1,163 @@
+"""`daml sweep`: one policy, one table: success under every domain gap, every control, every way to adapt."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import Positional
+
+from scripts.common import console, cores, env_id, machine
+from scripts.progress import progress_bar
+
+if TYPE_CHECKING:
+    from agents.evaluation import Report
+    from agents.policies import StoredPolicy
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One row of the table. name: of the row.  inner_steps: at test time, the preset's when None.  rates: learned inner
+    rate -> factor; "" for all that are not named.  video, gap: as `daml evaluate` takes them."""
+
+    name: str
+    inner_steps: int | None = None
+    rates: dict[str, float] = field(default_factory=dict)
+    video: str = "human"
+    gap: tuple[str, ...] = ()
+
+
+def gaps(env: str) -> Iterator[Condition]:
+    """Every level beyond meta-training's that the environment has."""
+    from demos.errors import DemoError
+    from demos.gap import SWEEP, parse
+
+    yield Condition("as in meta-training")
+    for name, level in SWEEP:
+        levels = (f"{name}={level}",)
+        try:
+            parse(levels).check(env_id(env))
+        except DemoError:
+            continue
+        yield Condition(levels[0], gap=levels)
+
+
+def controls(env: str) -> Iterator[Condition]:
+    """Everything that can be shown instead of the right video."""
+    from agents.evaluation import VIDEOS
+
+    yield Condition("none", inner_steps=0)
+    for video in VIDEOS:
+        yield Condition(video, video=video)
+
+
+def ablations(env: str) -> Iterator[Condition]:
+    """How the policy adapts at test time: number of steps, their length, and what adapts."""
+    for steps in (0, 1, 2, 3, 5):
+        yield Condition(f"{steps} inner steps", inner_steps=steps)
+    for factor in (0.25, 0.5, 2.0, 4.0):
+        yield Condition(f"learned rates x {factor:g}", rates={"": factor})
+    yield Condition("only the query adapts", rates={"": 0.0, "query": 1.0})
+    yield Condition("all but the query adapts", rates={"query": 0.0})
+
+
+SWEEPS: dict[str, Callable[[str], Iterator[Condition]]] = {"gaps": gaps, "controls": controls, "ablations": ablations}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Evaluate a policy under many conditions; a table and a picture with intervals, and JSON.
+
+    gaps: every level of every difference from meta-training (see `daml evaluate --gap`). controls: all that can be
+    shown instead of the right video. ablations: number and length of the inner steps, and what adapts.
+    """
+
+    what: Annotated[Literal["gaps", "controls", "ablations"], Positional]
+    """gaps, controls or ablations."""
+    env: str = "reach"
+    """Environment."""
+    policy: str | None = None
+    """Folder of a policy; the one in the box when not given."""
+    tasks: int = 100
+    """Tasks for each row, each with one video; the same ones in every row, wherever the objects are the same."""
+    trials: int = 1
+    """Rollouts of each task."""
+    seed: int = 1
+    """Of tasks, scenes and motions."""
+    out: Path = Path("sweeps")
+    """Folder of the results, which are called WHAT-ENV."""
+    quick: bool = False
+    """A smoke run: three tasks a row."""
+
+    def run(self) -> None:
+        from agents.policies import load_policy, write_text
+
+        tasks = 3 if self.quick else self.tasks
+        stored = load_policy(self.policy or self.env)
+        conditions = list(SWEEPS[self.what](self.env))
+        rows: dict[str, dict[str, Any]] = {}
+        with progress_bar("rows") as bar:
+            job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
+            for condition in conditions:
+                bar.update(job, note=condition.name)
+                report = evaluate_under(condition, stored, env_id(self.env), tasks, self.trials, self.seed)
+                rows[condition.name] = report.summary() | {"condition": asdict(condition)}
+                bar.advance(job)
+        self.out.mkdir(parents=True, exist_ok=True)
+        path = self.out / f"{self.what}-{self.env}"
+        result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
+        write_text(path.with_suffix(".json"), dumps(result | {"machine": machine(), "rows": rows}, indent=2) + "\n")
+        draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {tasks} tasks x {self.trials}")
+        console.print(f"{'':24s}  success  95 % interval    right object")
+        for name, row in rows.items():
+            interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+            console.print(f"{name:24s}  {row['success']:7.3f}  {interval}  {row['nearest']:12.3f}")
+        console.print(f"results: {path}.json, picture: {path}.png")
+
+
+def evaluate_under(
+    condition: Condition, stored: "StoredPolicy", environment: str, tasks: int, trials: int, seed: int
+) -> "Report":
+    """`agents.evaluation.evaluate` of a policy under a condition."""
+    from agents.evaluation import evaluate
+    from demos.gap import parse
+
+    steps = stored.preset.inner_steps if condition.inner_steps is None else condition.inner_steps
+    rest = condition.rates.get("", 1.0)
+    rates = {name: rate * condition.rates.get(name, rest) for name, rate in stored.meta["rates"].items()}
+    return evaluate(
+        stored.preset.imitator(steps, stored.config.sizes),
+        {**stored.meta, "rates": rates},
+        env_id=environment,
+        split="test",
+        tasks=tasks,
+        trials=trials,
+        seed=seed,
+        video=condition.video,
+        gap=parse(condition.gap),
+        workers=cores(),
+    )
+
+
+def draw(path: Path, rows: dict[str, dict[str, Any]], title: str) -> None:
+    """Draws success with its interval, and how often the right object was chosen, a line for each row."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.26 * len(rows)), layout="constrained")
+    heights = range(len(rows), 0, -1)
+    success = [row["success"] for row in rows.values()]
+    errors = [
+        [row["success"] - row["ci_low"] for row in rows.values()],
+        [row["ci_high"] - row["success"] for row in rows.values()],
+    ]
+    axes.errorbar(success, heights, xerr=errors, fmt="o", capsize=3, label="success, 95 % interval")
+    axes.plot([row["nearest"] for row in rows.values()], heights, "x", label="right object")
+    axes.axvline(1 / 3, color="grey", linestyle=":", label="chance, right object")
+    axes.set(xlim=(-0.02, 1.02), yticks=list(heights), yticklabels=list(rows), title=title)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=3, fontsize=8)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
