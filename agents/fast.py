@@ -76,7 +76,7 @@ def outer_loss(hint: float) -> OuterLoss:
         goal = scaled_point(targets["pose"])
         pose = -meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
         error = (outputs["pose"] - goal).square().sum(-1).mean()
-        log_seen = outputs["log_when"].masked_fill(~targets["shown_in"][:, None], -torch.inf).logsumexp(0)
+        log_seen = outputs["log_when"].masked_fill(targets["shown_in"][:, None] == 0, -torch.inf).logsumexp(0)
         shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"] + log_seen)
         total = cloning + POSE_WEIGHT * pose.sum(-1).mean() + hint * shown
         return {"loss": total, "cloning": cloning, "pose": pose.mean(), "pose_error": error, "shown": shown}

@@ -20,7 +20,8 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
     """Changes the tasks of one set in place.
 
     Args:
-        rows: "video", "shown_at", "shown_in", "image", "state", "action", "pose" of `demos.distribution`, each [goals, ...].
+        rows: "video", "shown_at", "shown_in", "image", "state", "action", "pose" of `demos.distribution`, each
+            [goals, ...].
         rng: source of all randomness.
         env_id: whose tasks they are.
     """

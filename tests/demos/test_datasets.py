@@ -253,6 +253,8 @@ def test_a_batch_has_its_shapes(data):
     assert task.query.targets["action"].shape == (6, QUERY_STEPS, 3)
     assert task.query.targets["pose"].shape == (6, 1, 1, 3)
     assert task.query.targets["shown_at"].shape == (6, 2)
+    assert task.query.targets["shown_in"].shape == (6, FRAMES)
+    assert task.query.targets["shown_in"].all(), "what is reached for is not moved"
 
 
 def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
