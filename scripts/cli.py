@@ -6,12 +6,27 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
-from scripts import adapt, bench, collect, dataset, demo, evaluate, fewshot, record, replay, sinusoid, sweep, train
+from scripts import (
+    adapt,
+    bench,
+    collect,
+    dataset,
+    demo,
+    evaluate,
+    fewshot,
+    record,
+    replay,
+    sinusoid,
+    sweep,
+    teach,
+    train,
+)
 
 Command = (
     Annotated[demo.Demo, subcommand("demo")]
     | Annotated[evaluate.Evaluate, subcommand("evaluate")]
     | Annotated[sweep.Sweep, subcommand("sweep")]
+    | Annotated[teach.Teach, subcommand("teach")]
     | Annotated[adapt.Adapt, subcommand("adapt")]
     | Annotated[train.Train, subcommand("train")]
     | Annotated[collect.Collect, subcommand("collect")]
