@@ -13,12 +13,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from scipy import stats
 
 import envs  # noqa: F401  (registers the environments)
 from agents.errors import AgentError
 from agents.imitation import Imitator, adapt_to_video
 from agents.presets import Preset
+from agents.statistics import wilson
 from agents.view import Sizes
 from daml import MetaParams
 from demos.collect import one_thread
@@ -29,9 +29,6 @@ from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
 from envs.reaching import CONTROL_PERIOD
-
-CONFIDENCE = 0.95
-
 
 Shown = Callable[[TaskSet, int, gymnasium.Env], Video]
 """(task set, goal, environment) -> what is shown of the task."""
@@ -125,17 +122,6 @@ class Report:
             "trials": trials,
             "seconds": round(self.seconds, 1),
         }
-
-
-def wilson(rate: float, n: int) -> tuple[float, float]:
-    """Wilson score interval of a rate over `n` independent units; the rate need not be a multiple of 1 / n.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
-    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (rate * (1 - rate) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def evaluate(

@@ -152,7 +152,7 @@ def bench_expert(env_name: str, seeds: int) -> dict[str, Any]:
     import gymnasium
     import numpy as np
 
-    from agents.evaluation import wilson
+    from agents.statistics import wilson
     from demos.collect import one_thread
     from demos.record import demonstrate, shaken
     from demos.skills import find_skill

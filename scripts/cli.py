@@ -10,6 +10,7 @@ from scripts import (
     adapt,
     bench,
     collect,
+    compare,
     dataset,
     demo,
     evaluate,
@@ -25,6 +26,7 @@ from scripts import (
 Command = (
     Annotated[demo.Demo, subcommand("demo")]
     | Annotated[evaluate.Evaluate, subcommand("evaluate")]
+    | Annotated[compare.Compare, subcommand("compare")]
     | Annotated[sweep.Sweep, subcommand("sweep")]
     | Annotated[teach.Teach, subcommand("teach")]
     | Annotated[adapt.Adapt, subcommand("adapt")]

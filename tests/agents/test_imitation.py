@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from agents.errors import AgentError
-from agents.evaluation import Report, evaluate, evaluate_preset, wilson
+from agents.evaluation import Report, evaluate, evaluate_preset
 from agents.imitation import adapt_to_video, watched_frames
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
 from agents.presets import PRESETS, find_preset
+from agents.statistics import wilson
 from agents.view import REACHING
 from daml import CheckpointError, MetaParams
 from demos.human import human_video
@@ -79,14 +80,6 @@ def test_an_actor_looks_once_or_every_time(preset: str, looks: int) -> None:
     for _ in range(3):
         act(an_observation(), {})
     assert seen == [1] * looks
-
-
-def test_wilson_agrees_with_scipy() -> None:
-    from scipy.stats import binomtest
-
-    for k, n in ((0, 20), (7, 20), (99, 100), (100, 100)):
-        expected = binomtest(k, n).proportion_ci(method="wilson")
-        assert wilson(k / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_the_report_counts_tasks_not_trials() -> None:

@@ -1,0 +1,81 @@
+"""`daml compare`: two policies on the same tasks, paired."""
+
+from dataclasses import asdict, dataclass
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from scripts.common import console, cores, env_id
+from scripts.progress import progress_bar
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare two methods on the same tasks, videos and scenes: the difference in success with an interval.
+
+    Give several policies of a method (the same training with other seeds) to let the interval cover training, too.
+    """
+
+    a: tuple[str, ...]
+    """Folders of the first method's policies, or names of policies in the box."""
+    b: tuple[str, ...]
+    """The second method's."""
+    env: str = "reach"
+    """Environment."""
+    tasks: int = 100
+    """Tasks, each with one video."""
+    trials: int = 1
+    """Rollouts of each task."""
+    seed: int = 1
+    """Of tasks, scenes and motions."""
+    video: str = "human"
+    """What the policies are shown, as in `daml evaluate`."""
+    json: Path | None = None
+    """Write the result here."""
+
+    def run(self) -> None:
+        import numpy as np
+
+        from agents.evaluation import evaluate_preset
+        from agents.policies import load_policy, write_text
+        from agents.statistics import paired_difference, wilson
+
+        environment = env_id(self.env)
+        policies = {name: load_policy(name) for name in (*self.a, *self.b)}
+        successes: dict[str, np.ndarray] = {}
+        with progress_bar("tasks") as bar:
+            for name, stored in policies.items():
+                job = bar.add_task(name, total=self.tasks, note="")
+                report = evaluate_preset(
+                    stored.preset,
+                    stored.meta,
+                    sizes=stored.config.sizes,
+                    env_id=environment,
+                    split="test",
+                    tasks=self.tasks,
+                    trials=self.trials,
+                    seed=self.seed,
+                    video=self.video,
+                    workers=cores(),
+                    progress=lambda done, job=job: bar.update(job, completed=done),
+                )
+                successes[name] = report.successes
+        methods = {"a": self.a, "b": self.b}
+        stacks = {method: np.stack([successes[name] for name in names]) for method, names in methods.items()}
+        difference = paired_difference(stacks["a"], stacks["b"])
+        result: dict[str, Any] = {"env": self.env, "tasks": self.tasks, "trials": self.trials, "seed": self.seed}
+        for method, stack in stacks.items():
+            rate, interval = float(stack.mean()), wilson(float(stack.mean()), self.tasks)
+            result[method] = {"policies": list(methods[method]), "success": rate, "interval": interval}
+            console.print(
+                f"{method}: success {rate:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f}), "
+                f"{', '.join(methods[method])}"
+            )
+        result |= {"difference": asdict(difference)}
+        console.print(
+            f"b - a: {difference.mean:+.3f} (95 % interval {difference.low:+.3f} to {difference.high:+.3f}, paired by "
+            f"task), p = {difference.p:.2g}"
+        )
+        if self.json:
+            self.json.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.json, dumps(result, indent=2) + "\n")

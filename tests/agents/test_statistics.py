@@ -1,0 +1,69 @@
+"""Intervals and paired differences."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from agents.errors import AgentError
+from agents.statistics import CONFIDENCE, paired_difference, wilson
+
+
+def test_wilson_agrees_with_scipy() -> None:
+    for k, n in ((0, 20), (7, 20), (99, 100), (100, 100)):
+        expected = binomtest(k, n).proportion_ci(method="wilson")
+        assert wilson(k / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def draws(rng: np.random.Generator, rate: float, seeds: int = 1, tasks: int = 100) -> np.ndarray:
+    return rng.random((seeds, tasks, 1)) < rate
+
+
+def test_equal_successes_differ_by_nothing() -> None:
+    a = draws(np.random.default_rng(0), 0.7)
+    difference = paired_difference(a, a)
+    assert (difference.mean, difference.low, difference.high) == (0, 0, 0)
+    assert difference.p == 1
+
+
+def test_a_clear_difference_is_found_and_has_its_sign() -> None:
+    rng = np.random.default_rng(1)
+    better, worse = draws(rng, 0.9), draws(rng, 0.5)
+    difference = paired_difference(worse, better)
+    assert 0 < difference.low < difference.mean < difference.high
+    assert difference.p < 1e-3
+    assert paired_difference(better, worse).high < 0
+
+
+def test_pairing_by_task_takes_out_what_tasks_share() -> None:
+    """Half of the tasks are hopeless for both: the interval is narrower than that of two unpaired samples."""
+    rng = np.random.default_rng(2)
+    possible = rng.random((1, 200, 1)) < 0.5
+    a, b = possible & draws(rng, 0.9, tasks=200), possible & draws(rng, 0.98, tasks=200)
+    difference = paired_difference(a, b)
+    unpaired = 2 * 1.96 * np.sqrt((a.var() + b.var()) / 200)
+    assert difference.high - difference.low < 0.7 * unpaired
+
+
+def test_training_seeds_widen_the_interval() -> None:
+    rng = np.random.default_rng(3)
+    rates = (0.2, 0.5, 0.8)
+    a = np.concatenate([draws(rng, rate) for rate in rates])
+    b = np.concatenate([draws(rng, 0.5) for _ in rates])
+    across, within = paired_difference(a, b), paired_difference(a[1:2], b[1:2])
+    assert across.high - across.low > within.high - within.low
+
+
+@pytest.mark.slow
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(4)
+    covered = 0
+    for _ in range(60):
+        difference = paired_difference(draws(rng, 0.6, tasks=60), draws(rng, 0.8, tasks=60))
+        covered += difference.low <= 0.2 <= difference.high
+    assert binomtest(covered, 60, CONFIDENCE).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(100, 1), (1, 99, 1), (0, 100, 1)], ids=str)
+def test_other_tasks_cannot_be_compared(shape: tuple[int, ...]) -> None:
+    with pytest.raises(AgentError, match=r"successes: got shapes .* allowed \[seeds, tasks, trials\]"):
+        paired_difference(np.zeros((1, 100, 1)), np.zeros(shape))
