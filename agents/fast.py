@@ -4,6 +4,7 @@ phi = theta - rates * d/dtheta L_psi(theta, human video)          one step, no a
 outer loss: behaviour cloning and the log density of the final pose, on the robot's demonstration
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from agents import adap_net, meta_net
 from agents.imitation import Imitator, encode
 from agents.view import REACHING, Sizes, View, scaled_point
-from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
+from daml import MetaLearner, MetaParams, OuterLoss, Params, Rule, adapt, gradient_descent, learned
 
 QUERY_RATE = 0.3
 HEAD_RATE = 0.01
@@ -42,11 +43,13 @@ def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     }
 
 
-def adapt_head(inner_steps: int, meta: MetaParams, video: View) -> Adapted:
-    """Steps of the learned loss on the frames of a video."""
+def adapt_head(
+    inner_steps: int, meta: MetaParams, video: View, *, order: Callable[[Rule], Rule] = lambda rule: rule
+) -> Adapted:
+    """Steps of the learned loss on the frames of a video; `order` may change their rule."""
     proposal = adap_net.propose(meta["psi"], video.seen.features)
     inner = learned(meta_net.act, lambda psi, seen: adap_net.loss(psi, proposal, seen), meta["psi"])
-    rule = gradient_descent(meta["rates"], clip=CLIP)
+    rule = order(gradient_descent(meta["rates"], clip=CLIP))
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
     return Adapted(head, proposal, meta["trunk"]["log_spread"])
 

@@ -1,8 +1,9 @@
 """The policies that can be meta-trained, by name, and how."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agents.baselines import contextual, first_order_fast, linear_loss, recurrent
 from agents.errors import AgentError
 from agents.fast import fast
 from agents.imitation import Imitator
@@ -28,14 +29,22 @@ class Preset:
     max_norm: float
 
 
+FAST = Preset(fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0)
+_UNHINTED = replace(FAST, hint=0.0, hint_steps=0)
+
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(
-        fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
-    ),
+    "fast": FAST,
     "paper": Preset(
         paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
     ),
+    "no-hint": _UNHINTED,
+    "first-order": replace(FAST, imitator=first_order_fast),
+    "linear": replace(_UNHINTED, imitator=linear_loss),
+    "cloning": replace(_UNHINTED, inner_steps=0),
+    "contextual": replace(_UNHINTED, imitator=contextual, inner_steps=0),
+    "lstm": replace(_UNHINTED, imitator=recurrent, inner_steps=0),
 }
+"""The method (fast, paper), and what it is compared with: see `agents.baselines`."""
 
 
 def find_preset(name: str) -> Preset:

@@ -1,0 +1,145 @@
+"""Other ways to use the video, on the trunk, the head, the data and the budget of the `fast` preset.
+
+cloning       does not watch it: behaviour cloning of all tasks at once
+first-order   the method without second derivatives; its learned loss then gets no gradient at all
+linear        the method with a loss that reads every frame by itself, linearly: neither space nor time
+contextual    an embedding of the video goes into the policy; nothing adapts (Duan et al. 2017, arXiv 1703.07326)
+lstm          the same, by a recurrent network over the video and then the robot's image ("DA-LSTM" of Yu et al. 2018)
+
+Each is an `Imitator` like `agents.fast.fast`.
+"""
+
+import math
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents import fast, meta_net
+from agents.adap_net import Proposal
+from agents.imitation import Imitator
+from agents.layers import conv1d, grid, init_conv, init_linear, linear
+from agents.meta_net import BIAS_TRANSFORM, CHANNELS, HIDDEN
+from agents.view import REACHING, Sizes, View
+from daml import MetaParams, Params, adapt, first_order, gradient_descent, learned
+
+EMBEDDING = 64
+KERNEL = 3
+
+
+def first_order_fast(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`fast`, with the inner gradient taken as a constant."""
+    usual = fast.fast(inner_steps, sizes)
+    return usual._replace(
+        learner=usual.learner._replace(adapt=partial(fast.adapt_head, inner_steps, order=first_order))
+    )
+
+
+def linear_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`fast`, with the squared norm of a linear readout of each frame's activations as the learned loss."""
+
+    def init(generator: torch.Generator) -> MetaParams:
+        psi: Params = {}
+        init_linear(psi, "readout", 2 + 3 + HIDDEN + sizes.action, HIDDEN // 4, generator)
+        return {**fast.init(sizes, generator), "psi": psi}
+
+    def read(psi: Params, seen: meta_net.Activations) -> Tensor:
+        frames = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
+        return linear(psi, "readout", frames).square().mean()
+
+    def adapt_head(meta: MetaParams, video: View) -> fast.Adapted:
+        inner = learned(meta_net.act, read, meta["psi"])
+        rule = gradient_descent(meta["rates"], clip=fast.CLIP)
+        head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
+        return fast.Adapted(head, _nothing_proposed(video), meta["trunk"]["log_spread"])
+
+    usual = fast.fast(inner_steps, sizes)
+    return usual._replace(learner=usual.learner._replace(init=init, adapt=adapt_head))
+
+
+def contextual(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
+    """The query and the bias transform are read off an embedding of the video: temporal convolutions, then the mean."""
+
+    def init(generator: torch.Generator) -> MetaParams:
+        psi: Params = {}
+        init_conv(psi, "time1", 3 * CHANNELS, EMBEDDING, (KERNEL,), generator)
+        init_conv(psi, "time2", EMBEDDING, EMBEDDING, (KERNEL,), generator)
+        return {**fast.init(sizes, generator), "psi": _init_readout(psi, generator)}
+
+    def condition(meta: MetaParams, video: View) -> fast.Adapted:
+        x = frame_summaries(video.seen.features).T[None]
+        x = F.relu(conv1d(meta["psi"], "time1", x))
+        x = F.relu(conv1d(meta["psi"], "time2", x))
+        return _conditioned(meta, x.mean(-1)[0], video)
+
+    usual = fast.fast(0, sizes)
+    return usual._replace(learner=usual.learner._replace(init=init, adapt=condition))
+
+
+def recurrent(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
+    """The same with an LSTM: over the frames of the video, and one step more on the robot's image."""
+
+    def init(generator: torch.Generator) -> MetaParams:
+        psi: Params = {}
+        init_linear(psi, "gates", 3 * CHANNELS + EMBEDDING, 4 * EMBEDDING, generator, gain=0.5)
+        return {**fast.init(sizes, generator), "psi": _init_readout(psi, generator)}
+
+    def watch(meta: MetaParams, video: View) -> tuple[MetaParams, Tensor, Tensor, fast.Adapted]:
+        frames = frame_summaries(video.seen.features)
+        hidden = cell = frames.new_zeros(EMBEDDING)
+        for frame in frames:
+            hidden, cell = lstm_step(meta["psi"], frame, hidden, cell)
+        return meta, hidden, cell, _conditioned(meta, hidden, video)
+
+    def act(watched: tuple[MetaParams, Tensor, Tensor, fast.Adapted], inputs: View) -> dict[str, Tensor]:
+        meta, hidden, cell, adapted = watched
+        image = frame_summaries(inputs.seen.features[:1])[0]
+        hidden, _ = lstm_step(meta["psi"], image, hidden, cell)
+        head = _conditioned(meta, hidden, inputs).head
+        return fast.predict(adapted._replace(head=head), inputs)
+
+    usual = fast.fast(0, sizes)
+    return usual._replace(learner=usual.learner._replace(init=init, adapt=watch, predict=act))
+
+
+def frame_summaries(features: Tensor) -> Tensor:
+    """[n, CHANNELS, h, w] -> [n, 3 CHANNELS]: where each channel is strongest (spatial soft-argmax), and how strong."""
+    where = grid(*features.shape[-2:], like=features)
+    cells = features.flatten(-2)
+    attention = (meta_net.TEMPERATURE * cells).softmax(-1)
+    return torch.cat([(attention @ where).flatten(1), (attention * cells).sum(-1)], -1)
+
+
+def lstm_step(psi: Params, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of an LSTM (Hochreiter and Schmidhuber 1997): [n_in], [EMBEDDING], [EMBEDDING] -> hidden, cell."""
+    forget, enter, out, new = linear(psi, "gates", torch.cat([x, hidden])).chunk(4)
+    cell = (forget + 1).sigmoid() * cell + enter.sigmoid() * new.tanh()
+    return out.sigmoid() * cell.tanh(), cell
+
+
+def _init_readout(psi: Params, generator: torch.Generator) -> Params:
+    init_linear(psi, "query", EMBEDDING, CHANNELS, generator, gain=0.3)
+    init_linear(psi, "context", EMBEDDING, BIAS_TRANSFORM, generator, gain=0.3)
+    return psi
+
+
+def _conditioned(meta: MetaParams, embedding: Tensor, view: View) -> fast.Adapted:
+    """The head with an embedding in the places that adapt most in `fast`."""
+    theta, psi = meta["theta"], meta["psi"]
+    head = {
+        **theta,
+        "query": theta["query"] + linear(psi, "query", embedding),
+        "bias_transform": theta["bias_transform"] + linear(psi, "context", embedding),
+    }
+    return fast.Adapted(head, _nothing_proposed(view), meta["trunk"]["log_spread"])
+
+
+def _nothing_proposed(view: View) -> Proposal:
+    """Every cell and frame alike: these methods propose nothing, and get no hint."""
+    frames, cells = len(view.seen.features), view.seen.features[0, 0].numel()
+    like = view.seen.features
+    return Proposal(
+        like.new_full((cells,), -math.log(cells)),
+        like.new_full((frames, cells), -math.log(frames)),
+    )

@@ -1,0 +1,81 @@
+"""`daml sweep` and `daml compare`: the conditions are what their names say, and the tables agree with their JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.evaluation import SHOWN
+from agents.policies import PolicyConfig, StoredPolicy, bundled, load_policy
+from agents.presets import PRESETS
+from agents.view import REACHING
+from scripts.compare import Compare
+from scripts.sweep import SWEEPS, Condition, Sweep, evaluate_under
+
+REACH = "daml/Reach-v0"
+box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
+
+
+def fresh() -> StoredPolicy:
+    meta = PRESETS["fast"].imitator(1).learner.init(torch.Generator().manual_seed(0))
+    return StoredPolicy(meta, PolicyConfig("reach", "fast", REACHING, 0, 1, 1, "daml train", 0.1, "a test"))
+
+
+def ends(condition: Condition) -> np.ndarray:
+    return evaluate_under(condition, fresh(), REACH, 1, 1, 0).distances
+
+
+@pytest.mark.parametrize("what", SWEEPS)
+def test_every_row_has_a_name_of_its_own_and_one_is_the_usual(what: str) -> None:
+    rows = list(SWEEPS[what]("reach"))
+    assert len({row.name for row in rows}) == len(rows) > 5
+    assert (
+        sum((row.rates, row.video, row.gap) == ({}, "human", ()) and row.inner_steps in (None, 1) for row in rows) == 1
+    )
+
+
+def test_controls_are_all_that_can_be_shown() -> None:
+    assert {row.name for row in SWEEPS["controls"]("reach")} == set(SHOWN)
+
+
+def test_a_table_has_the_levels_that_its_environment_has() -> None:
+    assert {row.name for row in SWEEPS["gaps"]("reach")} - {row.name for row in SWEEPS["gaps"]("push")} == {
+        "distractors=1",
+        "distractors=2",
+    }
+
+
+def test_conditions_change_what_is_evaluated() -> None:
+    usual = ends(Condition("usual"))
+    assert np.array_equal(ends(Condition("rates as they are", rates={"": 1.0})), usual)
+    assert np.array_equal(ends(Condition("none", rates={"": 0.0})), ends(Condition("none", inner_steps=0)))
+    for other in (
+        Condition("none", inner_steps=0),
+        Condition("head", rates={"query": 0.0}),
+        Condition("g", gap=("view=3",)),
+    ):
+        assert not np.array_equal(ends(other), usual)
+
+
+@box
+@pytest.mark.slow
+def test_a_sweep_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    Sweep("ablations", quick=True, out=tmp_path).run()
+    rows = json.loads((tmp_path / "ablations-reach.json").read_text())["rows"]
+    printed = capsys.readouterr().out
+    for name, row in rows.items():
+        assert f"{name:24s}  {row['success']:7.3f}" in printed
+    assert rows["1 inner steps"]["success"] > rows["0 inner steps"]["success"]
+    assert (tmp_path / "ablations-reach.png").stat().st_size > 5000
+
+
+@box
+@pytest.mark.slow
+def test_a_policy_is_as_good_as_itself(tmp_path: Path) -> None:
+    Compare(a=("reach",), b=("reach",), tasks=6, json=tmp_path / "c.json").run()
+    result = json.loads((tmp_path / "c.json").read_text())
+    assert result["difference"]["mean"] == 0
+    assert result["a"]["success"] == result["b"]["success"] > 0.5
+    assert load_policy("reach").config.env == result["env"]
