@@ -17,6 +17,7 @@ from scripts import (
     fewshot,
     record,
     replay,
+    report,
     sinusoid,
     sweep,
     teach,
@@ -27,6 +28,7 @@ Command = (
     Annotated[demo.Demo, subcommand("demo")]
     | Annotated[evaluate.Evaluate, subcommand("evaluate")]
     | Annotated[compare.Compare, subcommand("compare")]
+    | Annotated[report.Report, subcommand("report")]
     | Annotated[sweep.Sweep, subcommand("sweep")]
     | Annotated[teach.Teach, subcommand("teach")]
     | Annotated[adapt.Adapt, subcommand("adapt")]

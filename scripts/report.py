@@ -1,0 +1,282 @@
+"""`daml report`: what policies do, in one page that needs nothing else, and its numbers as JSON."""
+
+import base64
+import html
+import importlib.metadata
+import io
+import platform
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tyro.conf import Positional
+
+from scripts.common import console, cores, env_id, machine
+from scripts.progress import progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from agents.evaluation import Report as Evaluation
+    from agents.policies import StoredPolicy
+
+PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "daml")
+FILMS = 3
+"""Successes, and as many failures, that are shown of each policy."""
+FILM_SIZE = 192
+MEANINGS = {
+    "human": "a human doing it",
+    "wrong": "a human doing it to another object",
+    "blank": "grey frames",
+    "shuffled": "the right video, frames shuffled",
+    "reversed": "the right video, backwards",
+    "first": "its first frame only",
+    "middle": "its middle frame only",
+    "last": "its last frame only",
+    "robot": "the robot doing it, where the human would",
+    "none": "nothing (no adaptation)",
+}
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd;
+text-align: left } td.n { text-align: right; font-variant-numeric: tabular-nums }
+.films { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0 } figcaption { font-size: 13px; color: #555 }
+video, img { max-width: 100%; display: block } code { background: #f3f3f3; padding: 0 .2rem }
+.bar { display: inline-block; height: .7rem; background: #4a90d9; vertical-align: middle }
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One HTML file with everything in it, and its numbers as report.json.
+
+    Success with intervals beside every control, films of successes and failures, where the policy looks before and
+    after adaptation, learning curve, configuration and versions.
+    """
+
+    policies: Positional[tuple[str, ...]] = ("reach",)
+    """Folders of policies, runs of `daml train`, or names of policies in the box."""
+    tasks: int = 60
+    """Tasks for each row, each with one video and one rollout, on objects of the meta-test split."""
+    seed: int = 1
+    """Of tasks, scenes and motions."""
+    out: Path = Path("report")
+    """Folder for report.html and report.json."""
+    quick: bool = False
+    """A smoke run: three tasks a row."""
+
+    def run(self) -> None:
+        from agents.evaluation import SHOWN
+        from agents.policies import write_text
+
+        started = time.monotonic()
+        numbers: dict[str, Any] = {"machine": machine(), "seed": self.seed, "versions": versions(), "policies": {}}
+        sections = []
+        with progress_bar("rows") as bar:
+            for name in self.policies:
+                job = bar.add_task(name, total=len(SHOWN) + 1, note="")
+                stored = find_policy(name)
+                results = {}
+                for video in SHOWN:
+                    bar.update(job, note=video)
+                    results[video] = self._evaluate(stored, video)
+                    bar.advance(job)
+                bar.update(job, note="films")
+                said = self._numbers(name, stored, results)
+                numbers["policies"][name] = said
+                sections.append(section(name, said, self._pictures(stored, results["human"])))
+                bar.advance(job)
+        numbers["seconds"] = round(time.monotonic() - started, 1)
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_text(self.out / "report.json", dumps(numbers, indent=2) + "\n")
+        write_text(self.out / "report.html", page(numbers, sections))
+        console.print(f"report: {self.out / 'report.html'}, its numbers: {self.out / 'report.json'}")
+
+    def _evaluate(self, stored: "StoredPolicy", video: str) -> "Evaluation":
+        from agents.evaluation import evaluate_preset
+
+        return evaluate_preset(
+            stored.preset,
+            stored.meta,
+            sizes=stored.config.sizes,
+            env_id=env_id(stored.config.env),
+            split="test",
+            tasks=3 if self.quick else self.tasks,
+            trials=1,
+            seed=self.seed,
+            video=video,
+            workers=cores(),
+        )
+
+    def _numbers(self, name: str, stored: "StoredPolicy", results: "dict[str, Evaluation]") -> dict[str, Any]:
+        """All that the page says of a policy, as JSON."""
+        human = results["human"].successes[:, 0]
+        return {
+            "config": asdict(stored.config),
+            "rows": {video: report.summary() for video, report in results.items()},
+            "films": {"successes": _first(human), "failures": _first(~human)},
+            "curve": learning_curve(name),
+        }
+
+    def _pictures(self, stored: "StoredPolicy", report: "Evaluation") -> dict[str, Any]:
+        """Films of the first successes and failures, and where the policy looks; each as bytes, with its caption."""
+        from agents.attention import looks
+        from agents.films import FPS, film_beside_human
+        from agents.imitation import adapt_to_video
+        from demos.human import human_video
+        from demos.tasks import N_OBJECTS, sample_task_set
+        from demos.video import side_by_side
+
+        environment = env_id(stored.config.env)
+        human = report.successes[:, 0]
+        pictures: dict[str, Any] = {"successes": [], "failures": [], "looks": None}
+        for kind, numbers in (("successes", _first(human)), ("failures", _first(~human))):
+            for number in numbers:
+                index, goal = divmod(number, N_OBJECTS)
+                tasks = sample_task_set(self.seed, "test", index, env_id=environment)
+                shown = tasks.human_scene.with_goal(goal)
+                imitator = stored.imitator()
+                policy = adapt_to_video(imitator, stored.meta, human_video(shown, tasks.motion(goal)))
+                _, frames = film_beside_human(environment, tasks, goal, policy, FILM_SIZE)
+                caption = f"task {number}: set {index}, object {goal}"
+                pictures[kind].append((mp4(frames, FPS), caption))
+                if pictures["looks"] is None and hasattr(policy.adapted, "proposal"):
+                    before = stored.preset.imitator(0, stored.config.sizes)
+                    policies = [adapt_to_video(before, stored.meta, human_video(shown, tasks.motion(goal))), policy]
+                    images = looks(environment, tasks.robot_scenes[0].with_goal(goal), policies, FILM_SIZE)
+                    labels = ["the robot's first image", "looks here before", "and after the video"]
+                    pictures["looks"] = (
+                        png(side_by_side([image[None] for image in images], FILM_SIZE, labels)[0]),
+                        caption,
+                    )
+        return pictures
+
+
+def _first(flags: "np.ndarray") -> list[int]:
+    """Numbers of the first few tasks that are flagged."""
+    return [int(i) for i in flags.nonzero()[0][:FILMS]]
+
+
+def find_policy(name: str) -> "StoredPolicy":
+    """A policy by its folder, its run's folder, or its name."""
+    from agents.policies import load_policy
+
+    inside = Path(name) / "policy"
+    return load_policy(inside if (inside / "config.json").exists() else name)
+
+
+def learning_curve(name: str) -> list[dict[str, float]]:
+    """What was measured during meta-training on meta-validation objects, where the run's log is at hand."""
+    from daml import read_log
+
+    for folder in (Path(name), Path(name).parent):
+        if (folder / "log.jsonl").exists():
+            return [
+                {key: record[key] for key in ("step", "seconds", "val_success", "val_nearest")}
+                for record in read_log(folder / "log.jsonl")
+                if "val_success" in record
+            ]
+    return []
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what the numbers depend on."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def mp4(frames: "np.ndarray", fps: float) -> bytes:
+    """A film as the bytes of an mp4 file."""
+    from demos.video import write_video
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_video(Path(folder) / "film.mp4", frames, fps)
+        return (Path(folder) / "film.mp4").read_bytes()
+
+
+def png(image: "np.ndarray") -> bytes:
+    """An image as the bytes of a PNG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def curve_picture(curve: list[dict[str, float]]) -> bytes:
+    """Success on meta-validation objects against meta-steps."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+    for key, label in (("val_nearest", "right object"), ("val_success", "success")):
+        axes.plot([point["step"] for point in curve], [point[key] for point in curve], marker="o", label=label)
+    axes.set(xlabel="meta-steps", ylabel="rate on meta-validation objects", ylim=(0, 1.02))
+    axes.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110, format="png")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def page(numbers: dict[str, Any], sections: list[str]) -> str:
+    """The whole page."""
+    said = ", ".join(f"{name} {version}" for name, version in numbers["versions"].items())
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>daml report</title>"
+        f"<link rel='icon' href='data:,'><style>{STYLE}</style></head><body>"
+        "<h1>One-shot imitation from human video</h1><p>Each task: one video of a human, then one rollout of the robot "
+        "among the same objects, elsewhere. Objects of the meta-test split. Chance to act on the right object is 1/3. "
+        "Intervals are Wilson's at 95 %, over tasks.</p>"
+        f"{''.join(sections)}<h2>Made with</h2><p>{html.escape(said)}; {html.escape(numbers['machine'])}; "
+        f"seed {numbers['seed']}; {numbers['seconds']:.0f} s.</p></body></html>\n"
+    )
+
+
+def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
+    """Of one policy."""
+    config = said["config"]
+    parts = [f"<h2>{html.escape(name)}: {html.escape(config['env'])}, preset {html.escape(config['preset'])}</h2>"]
+    parts.append(
+        "<table><tr><th>shown</th><th>success</th><th></th><th>95 % interval</th><th>right object</th>"
+        "<th>tasks</th></tr>"
+    )
+    for video, row in said["rows"].items():
+        parts.append(
+            f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['success']:.3f}</td>"
+            f"<td style='width:9rem'><span class='bar' style='width:{100 * row['success']:.0f}%'></span></td>"
+            f"<td>{row['ci_low']:.3f} to {row['ci_high']:.3f}</td><td class='n'>{row['nearest']:.3f}</td>"
+            f"<td class='n'>{row['tasks']}</td></tr>"
+        )
+    parts.append("</table>")
+    for kind in ("successes", "failures"):
+        parts.append(f"<h3>The first {kind}</h3>" if pictures[kind] else f"<h3>No {kind}</h3>")
+        films = "".join(
+            f"<figure><video controls loop muted playsinline src='data:video/mp4;base64,{_text(film)}'></video>"
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+            for film, caption in pictures[kind]
+        )
+        parts.append(f"<div class='films'>{films}</div>")
+    if pictures["looks"]:
+        image, caption = pictures["looks"]
+        parts.append(
+            f"<h3>Where it looks</h3><figure><img alt='attention' src='data:image/png;base64,{_text(image)}'>"
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        )
+    if said["curve"]:
+        picture = _text(curve_picture(said["curve"]))
+        parts.append(f"<h3>Meta-training</h3><img alt='learning curve' src='data:image/png;base64,{picture}'>")
+    parts.append(
+        f"<p>Trained by <code>{html.escape(config['command'])}</code>: {config['minutes']:.0f} minutes on "
+        f"{html.escape(config['machine'])}, {config['sets']} object sets, {config['steps']} meta-steps, seed "
+        f"{config['seed']}.</p>"
+    )
+    return "".join(parts)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
