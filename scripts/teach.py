@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mujoco
-import numpy as np
-
 from scripts.common import console, env_id
 
 if TYPE_CHECKING:
+    import mujoco
+    import numpy as np
     import viser
 
     from agents.imitation import Policy
@@ -84,7 +83,7 @@ class Lesson:
     goal: int = 0
     shown: "Video | None" = None
     policy: "Policy | None" = None
-    done: np.ndarray | None = None
+    done: "np.ndarray | None" = None
 
 
 @dataclass
@@ -106,6 +105,8 @@ class Page:
     lesson: Lesson = field(default_factory=Lesson)
 
     def __post_init__(self) -> None:
+        import numpy as np
+
         from envs.appearance import CAMERA_FOVY, CAMERA_POSITION, CAMERA_TARGET
 
         # All in one thread: an OpenGL context belongs to the one that made it.
@@ -165,6 +166,8 @@ class Page:
 
     def record(self) -> None:
         """Puts the hand back and waits for a drag."""
+        import numpy as np
+
         self.lesson = Lesson()
         self._moments: list[tuple[float, np.ndarray]] = []
         self._put(np.array(self.scene.human.rest))
@@ -225,6 +228,8 @@ class Page:
 
     async def _dragged(self, event: Any) -> None:
         """The mouse has moved with the ball: the hand goes where it points."""
+        import numpy as np
+
         if self.lesson.shown is not None:
             return
         eye = np.array(event.client.camera.position)
@@ -239,6 +244,8 @@ class Page:
 
     def _filmed(self) -> None:
         """Films what was dragged."""
+        import numpy as np
+
         from agents.errors import AgentError
         from agents.teach import Drag, film_drag, taught_object
 
@@ -252,7 +259,7 @@ class Page:
         self._say(f"Recorded {drag.times[-1] - drag.times[0]:.1f} s. **Adapt** to it.", "Adapt", "Record")
         return None
 
-    def _put(self, fingertip: np.ndarray) -> None:
+    def _put(self, fingertip: "np.ndarray") -> None:
         self._hand.put(fingertip)
         self._ball.position = fingertip
         self._view.update_from_mjdata(self._hand.data)
@@ -260,6 +267,8 @@ class Page:
 
 def plainly_coloured(model: "mujoco.MjModel") -> "mujoco.MjModel":
     """A copy of a model whose textures are their mean colour: the page draws no textures on primitives."""
+    import mujoco
+
     model = copy.copy(model)
     for geom, material in enumerate(model.geom_matid):
         texture = model.mat_texid[material, mujoco.mjtTextureRole.mjTEXROLE_RGB] if material >= 0 else -1

@@ -1,6 +1,5 @@
 """`daml teach`, as somebody uses it: a browser, a mouse, a robot."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import needs_browser, open_browser
 
 from agents.errors import AgentError
 from agents.policies import bundled
@@ -16,12 +16,6 @@ from demos.video import read_video
 from envs.appearance import project
 from scripts.teach import Page, Teach
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--window-size=820,520", "--no-first-run", "--disable-quic"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"),
-)
 LESSONS = 10
 PATIENCE = 60  # [s] for one thing on the page to happen, on a busy machine
 
@@ -37,14 +31,8 @@ class Student:
     """Somebody with a browser and a mouse."""
 
     def __init__(self, page: Page) -> None:
-        from selenium import webdriver
-
-        options = webdriver.ChromeOptions()
-        for flag in FLAGS:
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.page = page
-        self.browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        self.browser = open_browser(820, 520)
         self.browser.get(f"http://127.0.0.1:{page.server.get_port()}")
         wait_for(lambda: any(client.camera.image_width for client in page.server.get_clients().values()))
         wait_for(lambda: bool(self._buttons("New objects")))
@@ -109,7 +97,7 @@ def test_only_reaching_is_taught_by_dragging() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
-@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver (Debian: chromium-driver)")
+@needs_browser
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_robot_reaches_the_objects_that_it_is_taught(student: Student) -> None:
     page = student.page

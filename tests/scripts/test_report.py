@@ -1,0 +1,98 @@
+"""`daml report`: a page that stands alone, and agrees with its JSON."""
+
+import html
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import needs_browser, open_browser
+
+from agents.attention import attention_map, overlay
+from agents.evaluation import SHOWN
+from agents.policies import bundled, load_policy
+from demos.human import human_video
+from demos.tasks import sample_task_set
+from scripts.report import MEANINGS, Report, learning_curve
+
+box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    Report(("reach",), quick=True, out=folder).run()
+    return folder
+
+
+def test_every_control_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(SHOWN)
+
+
+def test_a_curve_is_what_the_log_says(tmp_path: Path) -> None:
+    assert learning_curve(str(tmp_path)) == []
+    records = [
+        {"step": 1, "loss": 2.0},
+        {"step": 2, "seconds": 3.0, "val_success": 0.5, "val_nearest": 0.6, "loss": 1.0},
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    expected = [{"step": 2, "seconds": 3.0, "val_success": 0.5, "val_nearest": 0.6}]
+    assert learning_curve(str(tmp_path)) == learning_curve(str(tmp_path / "policy")) == expected
+
+
+@box
+def test_attention_is_on_the_goal_after_the_video_and_drawn_there() -> None:
+    stored = load_policy("reach")
+    tasks = sample_task_set(7, "test", 1)
+    policy = stored.adapt(human_video(tasks.human_scene.with_goal(1), tasks.motion(1)))
+    image = human_video(tasks.human_scene, tasks.motion(1)).frames[0]
+    attention = attention_map(policy, image, np.zeros(10, np.float32))
+    assert attention.shape == (16, 16)
+    assert attention.sum() == pytest.approx(1, abs=1e-4)
+    drawn = overlay(image, attention, 128)
+    red = drawn[..., 0].astype(int) - drawn[..., 1:].max(-1)
+    row, column = np.unravel_index(red.argmax(), red.shape)
+    assert (row // 8, column // 8) == np.unravel_index(attention.argmax(), attention.shape)
+
+
+@box
+@pytest.mark.slow
+def test_every_number_on_the_page_is_in_the_json(report: Path) -> None:
+    said = json.loads((report / "report.json").read_text())
+    page = (report / "report.html").read_text()
+    (policy,) = said["policies"].values()
+    for video, row in policy["rows"].items():
+        line = f"<td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['success']:.3f}</td>"
+        assert line in page
+        assert f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" in page
+    shown = policy["films"]["successes"] + policy["films"]["failures"]
+    assert page.count("<video") == len(shown) > 0
+    assert not re.search(r"(src|href)='(?!data:)", page), "nothing is fetched from elsewhere"
+    assert said["versions"]["torch"]
+
+
+@box
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_page_looks_right_in_a_browser(report: Path) -> None:
+    browser = open_browser(1100, 1400)
+    try:
+        browser.get(f"file://{report / 'report.html'}")
+        films = browser.find_elements("tag name", "video")
+        browser.execute_script("document.querySelectorAll('video').forEach(film => film.play())")
+        end = time.monotonic() + 30
+        playing = "return [...document.querySelectorAll('video')].every(film => film.currentTime > 0.2 && !film.error)"
+        while not browser.execute_script(playing):
+            assert time.monotonic() < end, "the films do not play"
+            time.sleep(0.1)
+        assert films[0].size["width"] > 200
+        loaded = "return [...document.images].every(image => image.complete && image.naturalWidth > 100)"
+        assert browser.execute_script(loaded)
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+        wide = browser.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, "nothing sticks out to the right"
+    finally:
+        browser.quit()
