@@ -8,7 +8,7 @@ share their scenes. A policy that does not use the video therefore goes to the r
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium
@@ -16,7 +16,7 @@ import numpy as np
 
 import envs  # noqa: F401  (registers the environments)
 from agents.errors import AgentError
-from agents.imitation import Imitator, adapt_to_video
+from agents.imitation import Imitator, adapt_to_videos
 from agents.presets import Preset
 from agents.statistics import wilson
 from agents.view import Sizes
@@ -135,6 +135,7 @@ def evaluate(
     seed: int,
     video: str = "human",
     gap: Gap = Gap(),  # noqa: B008  (frozen)
+    videos: int = 1,
     workers: int = 1,
     progress: Callable[[int], None] = lambda tasks_done: None,
 ) -> Report:
@@ -149,6 +150,7 @@ def evaluate(
         seed: of tasks, scenes and motions.
         video: key of `VIDEOS`.
         gap: from the videos and scenes of meta-training.
+        videos: of each task, each in an arrangement of its own; the gradients on them are averaged.
         workers: processes.
         progress: called with the number of tasks done.
 
@@ -156,7 +158,7 @@ def evaluate(
         AgentError: an argument out of range.
         DemoError: a gap that this environment does not have.
     """
-    for name, number in {"tasks": tasks, "trials": trials, "workers": workers}.items():
+    for name, number in {"tasks": tasks, "trials": trials, "videos": videos, "workers": workers}.items():
         if number < 1:
             raise AgentError(f"{name}: got {number}, allowed 1 or more")
     if video not in VIDEOS:
@@ -168,7 +170,9 @@ def evaluate(
     started = time.monotonic()
     frozen = {group: {name: t.detach().cpu() for name, t in params.items()} for group, params in meta.items()}
     jobs = [
-        SetTrials(imitator, frozen, env_id, split, index, min(N_OBJECTS, tasks - first), trials, seed, video, gap)
+        SetTrials(
+            imitator, frozen, env_id, split, index, min(N_OBJECTS, tasks - first), trials, seed, video, gap, videos
+        )
         for index, first in enumerate(range(0, tasks, N_OBJECTS))
     ]
     episodes: list[list[Episode]] = []
@@ -209,6 +213,7 @@ class SetTrials:
     seed: int
     video: str
     gap: Gap
+    videos: int
 
     def run(self) -> list[list[Episode]]:
         """The episodes [goals][trials]."""
@@ -217,15 +222,18 @@ class SetTrials:
             self.split,
             self.index,
             env_id=self.env_id,
-            n_trials=self.trials,
+            n_trials=self.trials + self.videos - 1,
             dials=self.gap.dials,
             distractors=self.gap.distractors,
         )
         env = gymnasium.make(self.env_id, image_size=self.imitator.size, disable_env_checker=True)
         results = []
+        shown = [tasks, *(replace(tasks, human_scene=scene) for scene in tasks.robot_scenes[self.trials :])]
         for goal in range(self.goals):
-            policy = adapt_to_video(self.imitator, self.meta, VIDEOS[self.video](tasks, goal, env))
-            results.append([record(env, scene.with_goal(goal), policy.actor()) for scene in tasks.robot_scenes])
+            videos = [VIDEOS[self.video](one, goal, env) for one in shown]
+            policy = adapt_to_videos(self.imitator, self.meta, videos)
+            scenes = tasks.robot_scenes[: self.trials]
+            results.append([record(env, scene.with_goal(goal), policy.actor()) for scene in scenes])
         env.close()
         return results
 

@@ -1,6 +1,6 @@
 """One-shot imitation: a video in, a policy out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -121,6 +121,20 @@ def adapt_to_video(imitator: Imitator, meta: MetaParams, video: Video) -> Policy
     seen = imitator.perceive(meta, frames)
     view = View(seen, torch.zeros(len(frames), imitator.sizes.state, device=frames.device))
     return Policy(imitator, meta, imitator.learner.adapt(meta, view))
+
+
+def adapt_to_videos(imitator: Imitator, meta: MetaParams, videos: Sequence[Video]) -> Policy:
+    """One step on the mean of the gradients on several videos of one task.
+
+    After a single inner step that is the mean of the adapted parameters; after more of them it is one kind of mean.
+
+    Raises:
+        AgentError: no video, or one that `adapt_to_video` refuses.
+    """
+    if not videos:
+        raise AgentError("videos: got 0, allowed 1 or more")
+    adapted = [adapt_to_video(imitator, meta, video).adapted for video in videos]
+    return Policy(imitator, meta, pytree.tree_map(lambda *leaves: torch.stack(leaves).mean(0), *adapted))
 
 
 def watched_frames(imitator: Imitator, video: Video) -> np.ndarray:

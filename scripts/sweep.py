@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Condition:
     """One row of the table. name: of the row.  inner_steps: at test time, the preset's when None.  rates: learned inner
-    rate -> factor; "" for all that are not named.  video, gap: as `daml evaluate` takes them."""
+    rate -> factor; "" for all that are not named.  videos: of each task.  video, gap: as `daml evaluate` takes them."""
 
     name: str
     inner_steps: int | None = None
     rates: dict[str, float] = field(default_factory=dict)
     video: str = "human"
+    videos: int = 1
     gap: tuple[str, ...] = ()
 
 
@@ -53,11 +54,13 @@ def controls(env: str) -> Iterator[Condition]:
 
 
 def ablations(env: str) -> Iterator[Condition]:
-    """How the policy adapts at test time: number of steps, their length, and what adapts."""
+    """How the policy adapts at test time: number of steps, their length, number of videos, and what adapts."""
     for steps in (0, 1, 2, 3, 5):
         yield Condition(f"{steps} inner steps", inner_steps=steps)
     for factor in (0.25, 0.5, 2.0, 4.0):
         yield Condition(f"learned rates x {factor:g}", rates={"": factor})
+    for videos in (3, 5):
+        yield Condition(f"{videos} videos, gradients averaged", videos=videos)
     yield Condition("only the query adapts", rates={"": 0.0, "query": 1.0})
     yield Condition("all but the query adapts", rates={"query": 0.0})
 
@@ -70,7 +73,8 @@ class Sweep:
     """Evaluate a policy under many conditions; a table and a picture with intervals, and JSON.
 
     gaps: every level of every difference from meta-training (see `daml evaluate --gap`). controls: all that can be
-    shown instead of the right video. ablations: number and length of the inner steps, and what adapts.
+    shown instead of the right video. ablations: number and length of the inner steps, number of
+    videos, and what adapts.
     """
 
     what: Annotated[Literal["gaps", "controls", "ablations"], Positional]
@@ -136,6 +140,7 @@ def evaluate_under(
         seed=seed,
         video=condition.video,
         gap=parse(condition.gap),
+        videos=condition.videos,
         workers=cores(),
     )
 

@@ -10,7 +10,7 @@ import torch
 
 from agents.errors import AgentError
 from agents.evaluation import Report, evaluate, evaluate_preset
-from agents.imitation import adapt_to_video, watched_frames
+from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
 from agents.presets import PRESETS, find_preset
 from agents.statistics import wilson
@@ -53,6 +53,19 @@ def test_the_frames_watched_do_not_depend_on_size_and_frame_rate() -> None:
         frames = watched_frames(imitator, video)
         assert frames.shape == native.shape
         assert np.abs(frames - native).mean() < 6
+
+
+def test_several_videos_are_one_step_on_the_mean_of_their_gradients() -> None:
+    imitator, meta = PRESETS["fast"].imitator(1), fresh()
+    tasks = sample_task_set(5, "test", 0)
+    videos = [human_video(tasks.human_scene.with_goal(1), tasks.motion(g), size=64) for g in (0, 2)]
+    together = adapt_to_videos(imitator, meta, videos).adapted.head
+    apart = [adapt_to_video(imitator, meta, video).adapted.head for video in videos]
+    for name, tensor in meta["theta"].items():
+        step = sum(tensor - head[name] for head in apart) / 2
+        torch.testing.assert_close(together[name], tensor - step)
+    with pytest.raises(AgentError, match="videos: got 0, allowed 1 or more"):
+        adapt_to_videos(imitator, meta, [])
 
 
 def test_a_video_of_one_frame_is_refused() -> None:
@@ -107,7 +120,9 @@ def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"tasks": 0}, {"trials": 0}, {"workers": 0}, {"split": "all"}, {"video": "mirror"}], ids=str
+    "options",
+    [{"tasks": 0}, {"trials": 0}, {"workers": 0}, {"videos": 0}, {"split": "all"}, {"video": "mirror"}],
+    ids=str,
 )
 def test_bad_evaluation_arguments_are_named(options: dict) -> None:
     arguments = {"env_id": ENV, "split": "test", "tasks": 1, "trials": 1, "seed": 0} | options

@@ -32,7 +32,11 @@ def test_every_row_has_a_name_of_its_own_and_one_is_the_usual(what: str) -> None
     rows = list(SWEEPS[what]("reach"))
     assert len({row.name for row in rows}) == len(rows) > 5
     assert (
-        sum((row.rates, row.video, row.gap) == ({}, "human", ()) and row.inner_steps in (None, 1) for row in rows) == 1
+        sum(
+            (row.rates, row.video, row.videos, row.gap) == ({}, "human", 1, ()) and row.inner_steps in (None, 1)
+            for row in rows
+        )
+        == 1
     )
 
 
@@ -54,6 +58,7 @@ def test_conditions_change_what_is_evaluated() -> None:
     for other in (
         Condition("none", inner_steps=0),
         Condition("head", rates={"query": 0.0}),
+        Condition("three", videos=3),
         Condition("g", gap=("view=3",)),
     ):
         assert not np.array_equal(ends(other), usual)
