@@ -105,7 +105,8 @@ def recurrent(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
 
 def frame_summaries(features: Tensor) -> Tensor:
     """[n, CHANNELS, h, w] -> [n, 3 CHANNELS]: where each channel is strongest (spatial soft-argmax), and how strong."""
-    where = grid(*features.shape[-2:], like=features)
+    h, w = features.shape[-2:]
+    where = grid(h, w, like=features)
     cells = features.flatten(-2)
     attention = (meta_net.TEMPERATURE * cells).softmax(-1)
     return torch.cat([(attention @ where).flatten(1), (attention * cells).sum(-1)], -1)

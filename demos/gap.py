@@ -83,4 +83,4 @@ def _turned(gap: Gap, name: str, level: int) -> Gap:
         return replace(gap, objects=level, dials=Dials(**dict.fromkeys(vars(gap.dials), float(level))))
     if name in vars(gap.dials):
         return replace(gap, dials=replace(gap.dials, **{name: float(level)}))
-    return replace(gap, **{name: level})
+    return replace(gap, objects=level) if name == "objects" else replace(gap, distractors=level)
