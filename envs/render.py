@@ -1,12 +1,12 @@
-"""Offscreen rendering: one OpenGL context a process, a light one a model.
+"""Offscreen rendering: one OpenGL context a thread, a light one a model.
 
 `mujoco.Renderer` makes a new OpenGL context for every model (over 0.1 s). Scenes here are many and small, so the OpenGL
-context is kept for the process and only MuJoCo's own context (a few ms) is made anew.
+context is kept for the thread and only MuJoCo's own context (a few ms) is made anew.
 """
 
 import importlib
 import os
-from functools import cache
+import threading
 from typing import Any
 
 import mujoco
@@ -20,9 +20,18 @@ MAX_SIZE = 1280
 DEBIAN_PACKAGES = "libegl1 libgl1-mesa-dri libopengl0"
 
 
-@cache
+_thread = threading.local()
+
+
 def _opengl() -> Any:
-    """The process's current OpenGL context: MUJOCO_GL's backend when it is set, else EGL, else OSMesa."""
+    """The thread's own OpenGL context; in no two threads may one be current."""
+    if not hasattr(_thread, "context"):
+        _thread.context = _new_opengl()
+    return _thread.context
+
+
+def _new_opengl() -> Any:
+    """A current OpenGL context: MUJOCO_GL's backend when it is set, else EGL, else OSMesa."""
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     backends = [wanted] if wanted in ("egl", "osmesa", "glfw") else ["egl", "osmesa"]
     failures = []
@@ -39,7 +48,7 @@ def _opengl() -> Any:
 
 
 class Camera:
-    """Draws one model through one fixed camera."""
+    """Draws one model through one fixed camera, in the thread that made it."""
 
     def __init__(self, model: mujoco.MjModel, camera: str, height: int, width: int) -> None:
         """
@@ -53,7 +62,8 @@ class Camera:
         """
         if not (0 < height <= MAX_SIZE and 0 < width <= MAX_SIZE):
             raise RenderError(f"image size: got {height} x {width}, allowed 1 to {MAX_SIZE} px a side")
-        _opengl().make_current()
+        self._opengl = _opengl()
+        self._opengl.make_current()
         self._model = model
         # The offscreen buffer is cleared for every image: no larger than needed.
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
@@ -73,8 +83,8 @@ class Camera:
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
-        # Every time: another camera, or another OpenGL user of the process, may have drawn in between.
-        _opengl().make_current()
+        # Every time: another camera, or another OpenGL user of the thread, may have drawn in between.
+        self._opengl.make_current()
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
@@ -83,6 +93,6 @@ class Camera:
     def close(self) -> None:
         """Frees the model's textures and meshes."""
         if self._context is not None:
-            _opengl().make_current()  # else it would free another context's textures
+            self._opengl.make_current()  # else it would free another context's textures
             self._context.free()
             self._context = None
