@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mujoco
@@ -124,6 +125,20 @@ def test_an_impossible_size_is_an_error(height, width):
     model, _ = moment(0)
     with pytest.raises(RenderError, match=f"image size: got {height} x {width}, allowed 1 to {MAX_SIZE} px"):
         Camera(model, CAMERA, height, width)
+
+
+def test_every_thread_draws_with_an_opengl_of_its_own():
+    def draw():
+        model, data = moment(0)
+        camera = Camera(model, CAMERA, 32, 32)
+        image = camera.draw(data)
+        camera.close()
+        return image
+
+    first = draw()
+    with ThreadPoolExecutor(2) as pool:
+        images = [future.result() for future in [pool.submit(draw) for _ in range(4)]]
+    assert all(np.array_equal(image, first) for image in (*images, draw()))
 
 
 def test_closing_twice_does_no_harm():
