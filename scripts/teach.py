@@ -109,7 +109,7 @@ class Page:
 
         from envs.appearance import CAMERA_FOVY, CAMERA_POSITION, CAMERA_TARGET
 
-        # All in one thread: an OpenGL context belongs to the one that made it.
+        # One action after the other, and none of them in the thread that moves the hand.
         self._worker = ThreadPoolExecutor(1)
         server, camera = self.server, self.server.initial_camera
         # As the policy's camera sees it, from further away: the waiting hand is in the picture, too.
@@ -209,7 +209,7 @@ class Page:
         assert self.lesson.done is not None
         shown = film_drag(self.scene, self.lesson.drag, FILM_SIZE, FPS).frames
         self.out.mkdir(parents=True, exist_ok=True)
-        path = self.out / f"taught-{self.tried}.mp4"
+        path = self.out / time.strftime("taught-%Y%m%d-%H%M%S.mp4")
         write_video(path, side_by_side([shown, self.lesson.done], FILM_SIZE, ["shown by hand", "the robot"]), FPS)
         self._say(f"Saved `{path}`.", "Watch", "Record")
 
@@ -252,12 +252,12 @@ class Page:
         try:
             drag = Drag(np.array([t for t, _ in self._moments]), np.array([p for _, p in self._moments]))
         except AgentError:
-            return self.record()
+            self.record()
+            return
         video = film_drag(self.scene, drag, self.stored.imitator().size)
         self.lesson = Lesson(drag, taught_object(self.scene, drag), video)
         self.shown.image = film_drag(self.scene, drag, FILM_SIZE, 1.0).frames[-1]
         self._say(f"Recorded {drag.times[-1] - drag.times[0]:.1f} s. **Adapt** to it.", "Adapt", "Record")
-        return None
 
     def _put(self, fingertip: "np.ndarray") -> None:
         self._hand.put(fingertip)
