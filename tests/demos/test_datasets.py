@@ -200,7 +200,7 @@ def test_a_description_of_the_wrong_type_is_an_error(copy, name, value):
 
 def test_another_format_is_an_error(copy):
     (copy / "dataset.json").write_text(json.dumps(INFO.__dict__ | {"format": 99}))
-    with pytest.raises(DemoError, match="got format 99, allowed 2; collect it again"):
+    with pytest.raises(DemoError, match=f"got format 99, allowed {INFO.format}; collect it again"):
         open_dataset(copy)
 
 
