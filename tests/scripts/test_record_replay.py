@@ -42,6 +42,14 @@ def output(command, capsys) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
+def test_a_relative_folder_inside_another_is_as_good_as_any(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Record(episodes=1, size=64, out=Path("a/b")).run()
+    assert "1 of 1 exact" in output(Replay(Path("a/b"), size=64), capsys)
+    assert "1 episodes are whole" in output(Verify(Path("a/b")), capsys)
+    assert not list(tmp_path.glob("a/b/.*"))
+
+
 def test_record_then_replay_is_exact(recordings, capsys):
     said = output(Replay(recordings, size=64), capsys)
     assert "4 of 4 exact; largest deviation of the state 0 m, 0 rad" in said
