@@ -50,7 +50,7 @@ def write_recording(root: Path, recording: Recording, film: np.ndarray) -> Path:
     part = root / f".{folder.name}.{os.getpid()}.part"
     try:
         (part / "data").mkdir(parents=True)
-        _write_minari((part / "data").resolve(), recording, f"{root.name}/{folder.name}")
+        _write_minari((part / "data").resolve(), recording, f"{root.resolve().name}/{folder.name}")
         write_video(part / FILM, film, recording.info.fps)
         write_info(part, recording.info)
         part.rename(folder)
