@@ -3,6 +3,7 @@
 cloning       does not watch it: behaviour cloning of all tasks at once
 first-order   the method without second derivatives; its learned loss then gets no gradient at all
 linear        the method with a loss that reads every frame by itself, linearly: neither space nor time
+hand-written  the method with a loss that nobody learned: look at what changes only at the end of the video
 contextual    an embedding of the video goes into the policy; nothing adapts (Duan et al. 2017, arXiv 1703.07326)
 lstm          the same, by a recurrent network over the video and then the robot's image ("DA-LSTM" of Yu et al. 2018)
 
@@ -26,6 +27,7 @@ from daml import MetaParams, Params, adapt, first_order, gradient_descent, learn
 
 EMBEDDING = 64
 KERNEL = 3
+SHARPNESS = 8.0
 
 
 def first_order_fast(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
@@ -56,6 +58,36 @@ def linear_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
 
     usual = fast.fast(inner_steps, sizes)
     return usual._replace(learner=usual.learner._replace(init=init, adapt=adapt_head))
+
+
+def handwritten_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`fast`, with a rule of thumb as the loss: the goal is where something changes at the very end of the video."""
+
+    def init(generator: torch.Generator) -> MetaParams:
+        return {group: params for group, params in fast.init(sizes, generator).items() if group != "psi"}
+
+    def adapt_head(meta: MetaParams, video: View) -> fast.Adapted:
+        where = changed_last(video.seen.features)
+
+        def inner(theta: Params, video: View) -> Tensor:
+            return -(where.exp() * meta_net.act(theta, video).log_attention[0, 0]).sum()
+
+        rule = gradient_descent(meta["rates"], clip=fast.CLIP)
+        head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
+        return fast.Adapted(head, _nothing_proposed(video)._replace(where=where), meta["trunk"]["log_spread"])
+
+    usual = fast.fast(inner_steps, sizes)
+    return usual._replace(learner=usual.learner._replace(init=init, adapt=adapt_head))
+
+
+def changed_last(features: Tensor) -> Tensor:
+    """Log-probabilities over cells, from features [frames, CHANNELS, h, w] of unit norm.
+
+    The hand comes along where it has been for a while, and ends at the goal: high where the last frame differs from the
+    first and the frames before it do not.
+    """
+    change = (features - features[:1]).square().sum(1).flatten(1)  # [frames, cells]
+    return F.log_softmax(SHARPNESS * (change[-1] - change.mean(0)), dim=0)
 
 
 def contextual(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agents import adap_net, meta_net
 from agents.imitation import Imitator, encode
-from agents.view import REACHING, Sizes, View, scaled_point
+from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, Rule, adapt, gradient_descent, learned
 
 QUERY_RATE = 0.3
@@ -75,10 +75,13 @@ def outer_loss(hint: float) -> OuterLoss:
     """
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        cloning = (outputs["action"] - targets["action"]).square().sum(-1).mean()
-        goal = scaled_point(targets["pose"])
-        pose = -meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
-        error = (outputs["pose"] - goal).square().sum(-1).mean()
+        action, has_action = known(targets["action"])
+        cloning = ((outputs["action"] - action).square() * has_action).sum(-1).mean()
+        point, has_point = known(targets["pose"])
+        goal = scaled_point(point)
+        density = meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
+        pose = -density * has_point[..., 0]
+        error = ((outputs["pose"] - goal).square() * has_point).sum(-1).mean()
         log_seen = outputs["log_when"].masked_fill(targets["shown_in"][:, None] == 0, -torch.inf).logsumexp(0)
         shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"] + log_seen)
         total = cloning + POSE_WEIGHT * pose.sum(-1).mean() + hint * shown

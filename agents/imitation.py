@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
@@ -83,8 +85,14 @@ class Policy:
 
     @torch.no_grad()
     def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
-        """All that the network computes from what `look` returned and the robot's state, float32 [state]."""
-        states = scaled_state(torch.tensor(state[None], device=device_of(self.meta)))
+        """All that the network computes from what `look` returned and the robot's state, float32 [state or fewer].
+
+        Raises:
+            AgentError: the state has more numbers than the policy was trained with.
+        """
+        if (missing := self.imitator.sizes.state - len(state)) < 0:
+            raise AgentError(f"robot's state: got {len(state)} numbers, allowed up to {self.imitator.sizes.state}")
+        states = scaled_state(F.pad(torch.tensor(state[None], device=device_of(self.meta)), (0, missing), value=nan))
         return self.imitator.learner.predict(self.adapted, View(seen, states))
 
     def actor(self) -> Actor:

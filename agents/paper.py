@@ -21,7 +21,7 @@ from torch import Tensor
 from agents.imitation import Imitator, encode
 from agents.layers import conv1d, conv2d, grid, init_conv, init_linear, linear
 from agents.meta_net import BIAS_TRANSFORM
-from agents.view import REACHING, Sizes, View, scaled_point
+from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
 
 STRIDES = (2, 2, 2, 1, 1)
@@ -144,17 +144,19 @@ def outer_loss(hint: float) -> OuterLoss:
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         mixture = Mixture(outputs["log_weight"], outputs["mean"], outputs["log_std"])
         cloning = -log_likelihood(mixture, targets["action"]).mean()
-        pose = (outputs["pose"] - scaled_point(targets["pose"])).square().sum(-1).mean()
+        point, has_point = known(targets["pose"])
+        pose = ((outputs["pose"] - scaled_point(point)).square() * has_point).sum(-1).mean()
         return {"loss": cloning + POSE_WEIGHT * pose, "cloning": cloning, "pose": pose}
 
     return loss
 
 
 def log_likelihood(mixture: Mixture, action: Tensor) -> Tensor:
-    """Log density of actions [n, action] under a mixture: [n]."""
+    """Log density of actions [n, action], of those of their numbers that are known, under a mixture: [n]."""
+    action, has_action = known(action)
     z = (action[:, None] - mixture.mean) * (-mixture.log_std).exp()
     log_2pi = torch.log(torch.tensor(2 * torch.pi, dtype=z.dtype, device=z.device))
-    component = -(0.5 * z.square() + mixture.log_std + 0.5 * log_2pi).sum(-1)
+    component = -((0.5 * z.square() + mixture.log_std + 0.5 * log_2pi) * has_action[:, None]).sum(-1)
     return (mixture.log_weight + component).logsumexp(-1)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agents.baselines import contextual, first_order_fast, linear_loss, recurrent
+from agents.baselines import contextual, first_order_fast, handwritten_loss, linear_loss, recurrent
 from agents.errors import AgentError
 from agents.fast import fast
 from agents.imitation import Imitator
@@ -40,6 +40,7 @@ PRESETS: dict[str, Preset] = {
     "no-hint": _UNHINTED,
     "first-order": replace(FAST, imitator=first_order_fast),
     "linear": replace(_UNHINTED, imitator=linear_loss),
+    "hand-written": replace(_UNHINTED, imitator=handwritten_loss),
     "cloning": replace(_UNHINTED, inner_steps=0),
     "contextual": replace(_UNHINTED, imitator=contextual, inner_steps=0),
     "lstm": replace(_UNHINTED, imitator=recurrent, inner_steps=0),

@@ -24,10 +24,10 @@ FINAL_RATE = 0.02
 class Validation:
     """Rollouts on meta-validation objects during meta-training.
 
-    env_id: registered id.  tasks: number of them.  every: so many meta-steps.  seed: of the tasks.
+    env_ids: registered ids.  tasks: number of them, in each.  every: so many meta-steps.  seed: of the tasks.
     """
 
-    env_id: str
+    env_ids: tuple[str, ...]
     tasks: int
     every: int
     seed: int
@@ -73,7 +73,8 @@ def meta_train(
         distribution: of tasks.
         steps: in the whole run; the preset's hint ends after its share of them.
         seed: of the task samples.
-        validation: what is measured on the way, under "val_success" and "val_nearest".
+        validation: what is measured on the way, under "val_success" and "val_nearest"; with several environments that
+            is their mean, and the first is also under "val_success ENV_ID".
         log: called after every meta-step.
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.
@@ -82,16 +83,23 @@ def meta_train(
     loss = cache(imitator.outer_loss)
 
     def validate(current: TrainState) -> dict[str, float]:
-        report = evaluate(
-            imitator,
-            current.meta,
-            env_id=validation.env_id,
-            split="val",
-            tasks=validation.tasks,
-            trials=1,
-            seed=validation.seed,
-        )
-        return {"val_success": report.success, "val_nearest": float(report.nearest.mean())}
+        reports = {
+            env_id: evaluate(
+                imitator,
+                current.meta,
+                env_id=env_id,
+                split="val",
+                tasks=validation.tasks,
+                trials=1,
+                seed=validation.seed,
+            )
+            for env_id in validation.env_ids
+        }
+        each = {f"val_success {env_id}": report.success for env_id, report in reports.items()}
+        return {
+            "val_success": float(np.mean([report.success for report in reports.values()])),
+            "val_nearest": float(np.mean([report.nearest.mean() for report in reports.values()])),
+        } | (each if len(reports) > 1 else {})
 
     fit(
         state,

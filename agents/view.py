@@ -34,9 +34,17 @@ class View(NamedTuple):
 
 
 def scaled_state(state: Tensor) -> Tensor:
-    """[..., state] [m], [rad] -> about unit size."""
+    """[..., state] [m], [rad] -> about unit size; 0 where it is NaN."""
     n = state.shape[-1]
-    return (state - state.new_tensor(STATE_CENTRE[:n])) / state.new_tensor(STATE_SCALE[:n])
+    return ((state - state.new_tensor(STATE_CENTRE[:n])) / state.new_tensor(STATE_SCALE[:n])).nan_to_num()
+
+
+def known(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Values with 0 where they are NaN, and 0 there and 1 elsewhere.
+
+    A policy for several environments has NaN in the place of the numbers that one of them has not.
+    """
+    return values.nan_to_num(), (~values.isnan()).to(values)
 
 
 def scaled_point(point: Tensor) -> Tensor:

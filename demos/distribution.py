@@ -1,9 +1,13 @@
-"""The task distribution over a dataset: support = a human's video, query = frames of robot demonstrations."""
+"""The task distribution over datasets: support = a human's video, query = frames of robot demonstrations."""
 
+from collections.abc import Sequence
+from math import nan
 from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch.utils import _pytree as pytree
 
 from daml import Example, Task
 from demos.augment import augment
@@ -86,6 +90,37 @@ class SetTasks:
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+class MixedTasks:
+    """Draws meta-batches over several environments, as many tasks of each."""
+
+    def __init__(self, parts: Sequence[SetTasks]) -> None:
+        """
+        Args:
+            parts: one for each environment.
+        """
+        self._parts = tuple(parts)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
+        """A batch of tasks, as of `SetTasks.sample`; NaN where an environment has fewer numbers than another.
+
+        Args:
+            n_tasks: a multiple of the environments and the goals in a set.
+            rng: source of all randomness.
+        """
+        if n_tasks % len(self._parts):
+            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {len(self._parts)}")
+        tasks = [part.sample(n_tasks // len(self._parts), rng) for part in self._parts]
+        return pytree.tree_map(lambda *leaves: _concatenated(leaves), *tasks)
+
+
+def _concatenated(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Tensors one after the other; the shorter ones of floats are continued with NaN, along every other axis."""
+    longest = torch.tensor([part.shape[1:] for part in parts]).amax(0)
+    missing = [(longest - torch.tensor(part.shape[1:])).flip(0).tolist() for part in parts]
+    ends = [[count for n in axes for count in (0, n)] for axes in missing]
+    return torch.cat([F.pad(part, end, value=nan) if any(end) else part for part, end in zip(parts, ends, strict=True)])
 
 
 def _spread(rng: np.random.Generator, n: int, k: int, length: int) -> np.ndarray:

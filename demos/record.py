@@ -11,7 +11,7 @@ from demos.types import Episode
 from envs.scene import Scene
 
 Actor = Callable[[dict[str, np.ndarray], dict[str, Any]], np.ndarray]
-"""(observation, info) -> action."""
+"""(observation, info) -> action, or more numbers than that: an environment takes the first ones that it has."""
 
 
 Disturb = Callable[[np.ndarray], np.ndarray]
@@ -66,12 +66,13 @@ def record(
         The episode, with one observation before each action.
     """
     observation, info = env.reset(options={"scene": scene})
+    (n_actions,) = env.action_space.shape  # type: ignore[misc]
     images: list[np.ndarray] = []
     states: list[np.ndarray] = []
     actions: list[np.ndarray] = []
     done = False
     while not done and len(actions) != n_steps:
-        action = actor(observation, info)
+        action = actor(observation, info)[:n_actions]
         images.append(observation["image"])
         states.append(observation["state"])
         actions.append(action)

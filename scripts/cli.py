@@ -15,6 +15,7 @@ from scripts import (
     demo,
     evaluate,
     fewshot,
+    methods,
     record,
     replay,
     report,
@@ -28,6 +29,7 @@ Command = (
     Annotated[demo.Demo, subcommand("demo")]
     | Annotated[evaluate.Evaluate, subcommand("evaluate")]
     | Annotated[compare.Compare, subcommand("compare")]
+    | Annotated[methods.Methods, subcommand("methods")]
     | Annotated[report.Report, subcommand("report")]
     | Annotated[sweep.Sweep, subcommand("sweep")]
     | Annotated[teach.Teach, subcommand("teach")]

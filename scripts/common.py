@@ -16,6 +16,9 @@ ENVIRONMENTS = {
 }
 """Short names, as the commands take them -> registered ids."""
 
+ALL = "all"
+"""The name of a policy for all of them."""
+
 console = Console(highlight=False)
 
 
@@ -30,6 +33,17 @@ def env_id(name: str) -> str:
     if name not in ENVIRONMENTS:
         raise EnvError(f"env: got {name!r}, allowed {list(ENVIRONMENTS)}")
     return ENVIRONMENTS[name]
+
+
+def env_names(name: str) -> list[str]:
+    """Short names of the environments of a policy: all of them, or one.
+
+    Raises:
+        EnvError: there is none of that name.
+    """
+    if name != ALL:
+        env_id(name)
+    return list(ENVIRONMENTS) if name == ALL else [name]
 
 
 def find_device(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from scripts.common import console, cores, env_id, machine
+from scripts.common import console, cores, env_id, env_names, machine
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -77,32 +77,34 @@ class Report:
         sections = []
         with progress_bar("rows") as bar:
             for name in self.policies:
-                job = bar.add_task(name, total=len(SHOWN) + 1, note="")
                 stored = find_policy(name)
-                results = {}
-                for video in SHOWN:
-                    bar.update(job, note=video)
-                    results[video] = self._evaluate(stored, video)
+                for env in env_names(stored.config.env):
+                    title = name if env == stored.config.env else f"{name} in {env}"
+                    job = bar.add_task(title, total=len(SHOWN) + 1, note="")
+                    results = {}
+                    for video in SHOWN:
+                        bar.update(job, note=video)
+                        results[video] = self._evaluate(stored, env, video)
+                        bar.advance(job)
+                    bar.update(job, note="films")
+                    said = self._numbers(name, stored, results)
+                    numbers["policies"][title] = said
+                    sections.append(section(title, said, self._pictures(stored, env, results["human"])))
                     bar.advance(job)
-                bar.update(job, note="films")
-                said = self._numbers(name, stored, results)
-                numbers["policies"][name] = said
-                sections.append(section(name, said, self._pictures(stored, results["human"])))
-                bar.advance(job)
         numbers["seconds"] = round(time.monotonic() - started, 1)
         self.out.mkdir(parents=True, exist_ok=True)
         write_text(self.out / "report.json", dumps(numbers, indent=2) + "\n")
         write_text(self.out / "report.html", page(numbers, sections))
         console.print(f"report: {self.out / 'report.html'}, its numbers: {self.out / 'report.json'}")
 
-    def _evaluate(self, stored: "StoredPolicy", video: str) -> "Evaluation":
+    def _evaluate(self, stored: "StoredPolicy", env: str, video: str) -> "Evaluation":
         from agents.evaluation import evaluate_preset
 
         return evaluate_preset(
             stored.preset,
             stored.meta,
             sizes=stored.config.sizes,
-            env_id=env_id(stored.config.env),
+            env_id=env_id(env),
             split="test",
             tasks=3 if self.quick else self.tasks,
             trials=1,
@@ -121,7 +123,7 @@ class Report:
             "curve": learning_curve(name),
         }
 
-    def _pictures(self, stored: "StoredPolicy", report: "Evaluation") -> dict[str, Any]:
+    def _pictures(self, stored: "StoredPolicy", env: str, report: "Evaluation") -> dict[str, Any]:
         """Films of the first successes and failures, and where the policy looks; each as bytes, with its caption."""
         from agents.attention import looks
         from agents.films import FPS, film_beside_human
@@ -130,7 +132,7 @@ class Report:
         from demos.tasks import N_OBJECTS, sample_task_set
         from demos.video import side_by_side
 
-        environment = env_id(stored.config.env)
+        environment = env_id(env)
         human = report.successes[:, 0]
         pictures: dict[str, Any] = {"successes": [], "failures": [], "looks": None}
         for kind, numbers in (("successes", _first(human)), ("failures", _first(~human))):

@@ -8,7 +8,7 @@ from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.common import console, cores, env_id, find_device, keep_memory, machine
+from scripts.common import ALL, console, cores, env_id, env_names, find_device, keep_memory, machine
 from scripts.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Train:
     """
 
     env: str = "reach"
-    """Environment."""
+    """Environment; all is one policy for all of them."""
     preset: str = "fast"
     """Kind of policy: fast (shared trunk, minutes on a CPU) or paper (the literal network and loss, for a GPU)."""
     seed: int = 0
@@ -41,9 +41,10 @@ class Train:
     out: Path | None = None
     """Folder of the run; runs/ENV when not given."""
     sets: int = 2000
-    """Object sets to collect; each has three tasks."""
+    """Object sets to collect of each environment; each has three tasks."""
     data: Path | None = None
-    """A dataset that is there already (`daml collect`), instead of collecting."""
+    """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
+    each environment, called by its name."""
     steps: int | None = None
     """Meta-steps; the preset's own number when not given."""
     eval_tasks: int = 100
@@ -62,7 +63,6 @@ class Train:
         os.environ.setdefault("OMP_WAIT_POLICY", "active")
         keep_memory()
         from agents.presets import find_preset
-        from agents.view import Sizes
 
         run = replace(self, out=self.folder)
         if self.quick:
@@ -70,18 +70,34 @@ class Train:
         preset = find_preset(run.preset)
         preset = replace(preset, steps=run.steps or preset.steps)
         device = find_device(run.device)
-        env_id(run.env)
+        run.check(preset)
         run.prepare()
         started = time.monotonic()
-        dataset = run.collect(preset)
-        sizes = Sizes(dataset.info.state, dataset.info.action, dataset.info.points)
-        meta = run.train(preset, sizes, dataset, device, started)
+        datasets = run.collect(preset)
+        sizes = common_sizes(datasets)
+        meta = run.train(preset, sizes, datasets, device, started)
         run.finish(preset, sizes, meta, device)
 
     @property
     def folder(self) -> Path:
         """Of the run."""
         return self.out or Path("runs") / self.env
+
+    def check(self, preset: "Preset") -> None:
+        """Checks that there is such an environment, and as many tasks in a meta-batch for each when there are several.
+
+        Raises:
+            EnvError, AgentError: that is not so.
+        """
+        from agents.errors import AgentError
+        from demos.tasks import N_OBJECTS
+
+        n = len(env_names(self.env)) * N_OBJECTS
+        if preset.tasks % n:
+            raise AgentError(
+                f"env {self.env}, preset {self.preset}: got {preset.tasks} tasks in a meta-batch, allowed a multiple "
+                f"of {n}"
+            )
 
     def prepare(self) -> None:
         """Makes the folder of the run, or checks that a run there is the one to go on with.
@@ -107,8 +123,8 @@ class Train:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(path, dumps(mine, indent=2) + "\n")
 
-    def collect(self, preset: "Preset") -> "Dataset":
-        """Collects what is missing of the dataset, and opens it.
+    def collect(self, preset: "Preset") -> "list[Dataset]":
+        """Collects what is missing of the dataset of each environment, and opens them.
 
         Raises:
             AgentError: --data is of another environment.
@@ -117,35 +133,40 @@ class Train:
         from demos.collect import collect
         from demos.storage import open_dataset
 
-        if self.data is not None:
-            dataset = open_dataset(self.data)
-            if dataset.info.env_id != env_id(self.env):
-                raise AgentError(f"data {self.data}: got {dataset.info.env_id}, allowed {env_id(self.env)}")
-            return dataset
-        folder = self.folder / "data"
+        names = env_names(self.env)
+        folder = self.data or self.folder / "data"
+        folders = {name: folder / name if self.env == ALL else folder for name in names}
         with progress_bar("sets") as bar:
-            job = bar.add_task("collecting", total=self.sets, note="")
-            for done in collect(
-                folder,
-                env_id=env_id(self.env),
-                split="train",
-                n_sets=self.sets,
-                seed=self.seed,
-                size=preset.imitator(preset.inner_steps).size,
-                workers=cores(),
-            ):
-                bar.update(job, completed=done)
-        return open_dataset(folder)
+            for name in names if self.data is None else []:
+                job = bar.add_task(f"collecting {name}", total=self.sets, note="")
+                for done in collect(
+                    folders[name],
+                    env_id=env_id(name),
+                    split="train",
+                    n_sets=self.sets,
+                    seed=self.seed,
+                    size=preset.imitator(preset.inner_steps).size,
+                    workers=cores(),
+                ):
+                    bar.update(job, completed=done)
+        datasets = {name: open_dataset(path) for name, path in folders.items()}
+        for name, dataset in datasets.items():
+            if dataset.info.env_id != env_id(name):
+                raise AgentError(f"data {folders[name]}: got {dataset.info.env_id}, allowed {env_id(name)}")
+        return list(datasets.values())
 
-    def train(self, preset: "Preset", sizes: "Sizes", dataset: "Dataset", device: str, started: float) -> "MetaParams":
+    def train(
+        self, preset: "Preset", sizes: "Sizes", datasets: "list[Dataset]", device: str, started: float
+    ) -> "MetaParams":
         """Meta-trains from the checkpoint, if there is one, to the end; returns the meta-parameters.
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
         """
         from agents.training import Validation, meta_train, new_state, resume
         from daml import JsonlLog, TensorboardLog, read_log, tee
-        from demos.distribution import SetTasks
+        from demos.distribution import MixedTasks, SetTasks
 
+        names = env_names(self.env)
         imitator = preset.imitator(preset.inner_steps, sizes)
         state = new_state(preset, sizes, self.seed, device)
         checkpoint = self.folder / "checkpoint.safetensors"
@@ -163,11 +184,14 @@ class Train:
                 preset,
                 sizes,
                 state,
-                SetTasks(dataset, imitator.frames, imitator.images, device=device),
+                MixedTasks([SetTasks(data, imitator.frames, imitator.images, device=device) for data in datasets]),
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(
-                    env_id(self.env), min(VALIDATION_TASKS, self.eval_tasks), VALIDATE_EVERY, self.seed
+                    tuple(map(env_id, names)),
+                    max(1, min(VALIDATION_TASKS, self.eval_tasks) // len(names)),
+                    VALIDATE_EVERY,
+                    self.seed,
                 ),
                 log=log,
                 checkpoint=checkpoint,
@@ -182,16 +206,21 @@ class Train:
 
         records = read_log(self.folder / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
+        rows = {
+            video if self.env == name else f"{name}: {video}": (name, video)
+            for name in env_names(self.env)
+            for video in CONTROLS
+        }
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar:
-            job = bar.add_task("evaluating", total=len(CONTROLS), note="")
-            for video in CONTROLS:
-                bar.update(job, note=video)
+            job = bar.add_task("evaluating", total=len(rows), note="")
+            for row, (name, video) in rows.items():
+                bar.update(job, note=row)
                 report = evaluate_preset(
                     preset,
                     meta,
                     sizes=sizes,
-                    env_id=env_id(self.env),
+                    env_id=env_id(name),
                     split="test",
                     tasks=self.eval_tasks,
                     trials=self.eval_trials,
@@ -199,7 +228,7 @@ class Train:
                     video=video,
                     workers=cores(),
                 )
-                results[video] = report.summary() | {"seed": EVALUATION_SEED}
+                results[row] = report.summary() | {"seed": EVALUATION_SEED}
                 bar.advance(job)
         config = PolicyConfig(
             env=self.env,
@@ -216,11 +245,20 @@ class Train:
         save_policy(self.folder / "policy", meta, config)
         draw_curve(self.folder / "curve.png", records)
         console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
-        result = results["human"]
-        console.print(
-            f"success on meta-test objects {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to "
-            f"{result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
-        )
+        for row, result in results.items():
+            if rows[row][1] == "human":
+                console.print(
+                    f"{rows[row][0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
+                    f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
+                )
+
+
+def common_sizes(datasets: "list[Dataset]") -> "Sizes":
+    """Sizes that the states, actions and points of all datasets fit into."""
+    from agents.view import Sizes
+
+    infos = [dataset.info for dataset in datasets]
+    return Sizes(max(i.state for i in infos), max(i.action for i in infos), max(i.points for i in infos))
 
 
 def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
@@ -239,7 +277,7 @@ def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
     for name, label in (("val_nearest", "right object"), ("val_success", "success")):
         right.plot([r["step"] for r in validated], [r[name] for r in validated], marker="o", label=label)
     right.axhline(1 / 3, color="grey", linestyle=":", label="chance, right object")
-    right.set(xlabel="meta-steps", ylabel=f"rate on {VALIDATION_TASKS} meta-validation tasks", ylim=(0, 1.02))
+    right.set(xlabel="meta-steps", ylabel="rate on meta-validation tasks", ylim=(0, 1.02))
     right.legend()
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -1,0 +1,205 @@
+"""`daml methods`: the method beside what it is compared with: same data, same budget, several trainings, paired."""
+
+from dataclasses import asdict, dataclass
+from json import dumps, loads
+from pathlib import Path
+from typing import Any
+
+from scripts.common import console, cores, env_id, find_device, keep_memory, machine
+from scripts.progress import progress_bar
+from scripts.train import EVALUATION_SEED, Train, common_sizes
+
+METHOD = "fast"
+"""What all others are compared with."""
+PRESETS = (METHOD, "contextual", "lstm", "linear", "hand-written", "first-order", "no-hint", "cloning")
+
+
+@dataclass(frozen=True)
+class Methods:
+    """Train presets with several seeds on the same demonstrations and compare them on the same meta-test tasks.
+
+    Stopped at any moment, the same command goes on. Writes methods.json (every outcome of every task), methods.md and
+    methods.png into --out, again after each training.
+    """
+
+    envs: tuple[str, ...] = ("reach",)
+    """Environments."""
+    presets: tuple[str, ...] = PRESETS
+    """Kinds of policies, as `daml train --preset` takes them."""
+    seeds: int = 3
+    """Trainings of each."""
+    sets: int = 2000
+    """Object sets to collect."""
+    steps: int | None = None
+    """Meta-steps; the preset's own number when not given."""
+    tasks: int = 100
+    """Tasks of the evaluation, each with one video and one rollout."""
+    out: Path = Path("methods")
+    """Folder for demonstrations, trainings and results."""
+    quick: bool = False
+    """A smoke run: few sets, few steps, few tasks."""
+
+    def run(self) -> None:
+        import os
+
+        os.environ.setdefault("OMP_WAIT_POLICY", "active")  # see `daml train`
+        keep_memory()
+        from agents.policies import write_text
+        from agents.presets import find_preset
+
+        trainings = [
+            Train(env=env, preset=preset, seed=seed, sets=self.sets, steps=self.steps, eval_tasks=self.tasks)
+            for seed in range(self.seeds)
+            for env in self.envs
+            for preset in self.presets
+        ]
+        for training in trainings:
+            env_id(training.env)
+            find_preset(training.preset)
+        self.out.mkdir(parents=True, exist_ok=True)
+        outcomes: list[dict[str, Any]] = []
+        for training in trainings:
+            outcomes.append(self._outcome(training))
+            rows = table(outcomes)
+            said = {"machine": machine(), "rows": rows, "trainings": outcomes}
+            write_text(self.out / "methods.json", dumps(said, indent=2) + "\n")
+            write_text(self.out / "methods.md", markdown(rows))
+        draw(self.out / "methods.png", rows)
+        console.print(markdown(rows))
+        console.print(f"results: {self.out / 'methods.json'}, {self.out / 'methods.md'}, {self.out / 'methods.png'}")
+
+    def _outcome(self, training: Train) -> dict[str, Any]:
+        """What came of a training: read, if it is there, or trained."""
+        from agents.policies import write_text
+
+        name = f"{training.env}-{training.preset}-{training.seed}"
+        run = Path(self.out / name)
+        path = run / "outcome.json"
+        if path.exists():
+            return loads(path.read_text())
+        console.print(f"training {name}")
+        outcome = self._train(training, run)
+        write_text(path, dumps(outcome) + "\n")
+        return outcome
+
+    def _train(self, training: Train, run: Path) -> dict[str, Any]:
+        import time
+        from dataclasses import replace
+
+        from agents.evaluation import evaluate_preset
+        from agents.presets import find_preset
+        from daml import read_log
+
+        training = replace(training, out=run, resume=True)
+        if self.quick:
+            training = replace(training, sets=8, steps=6, eval_tasks=3)
+        preset = find_preset(training.preset)
+        preset = replace(preset, steps=training.steps or preset.steps)
+        device = find_device("auto")
+        # All trainings of an environment share the demonstrations that are collected first.
+        datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(preset)
+        training.prepare()
+        sizes = common_sizes(datasets)
+        meta = training.train(preset, sizes, datasets, device, time.monotonic())
+        with progress_bar("tasks") as bar:
+            job = bar.add_task("evaluating", total=training.eval_tasks, note="")
+            report = evaluate_preset(
+                preset,
+                meta,
+                sizes=sizes,
+                env_id=env_id(training.env),
+                split="test",
+                tasks=training.eval_tasks,
+                trials=1,
+                seed=EVALUATION_SEED,
+                video="human",
+                workers=cores(),
+                progress=lambda done: bar.update(job, completed=done),
+            )
+        return {
+            "env": training.env,
+            "preset": training.preset,
+            "seed": training.seed,
+            "steps": preset.steps,
+            "sets": training.sets,
+            "minutes": round(read_log(run / "log.jsonl")[-1]["seconds"] / 60, 1),
+            "successes": report.successes.astype(int).tolist(),
+            "nearest": report.nearest.astype(int).tolist(),
+        }
+
+
+def table(outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each environment and preset: success over its trainings, and its difference from the method's.
+
+    Differences are paired by task; see `agents.statistics.paired_difference`.
+    """
+    import numpy as np
+
+    from agents.statistics import paired_difference, wilson
+
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome["env"], outcome["preset"]), []).append(outcome)
+    rows = []
+    for (env, preset), trainings in groups.items():
+        successes = np.array([training["successes"] for training in trainings], float)
+        low, high = wilson(float(successes.mean()), successes.shape[1])
+        row = {
+            "env": env,
+            "preset": preset,
+            "trainings": len(trainings),
+            "tasks": successes.shape[1],
+            "success": float(successes.mean()),
+            "ci_low": low,
+            "ci_high": high,
+            "each": [float(mean) for mean in successes.mean((1, 2))],
+            "nearest": float(np.mean([training["nearest"] for training in trainings])),
+            "minutes": round(float(np.mean([training["minutes"] for training in trainings])), 1),
+        }
+        method = groups.get((env, METHOD), [])
+        if method and preset != METHOD:
+            base = np.array([training["successes"] for training in method], float)
+            row["difference"] = asdict(paired_difference(base, successes))
+        rows.append(row)
+    return rows
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table for people."""
+    lines = [
+        "| environment | preset | trainings | success | 95 % interval | right object | "
+        f"less `{METHOD}`, paired | minutes each |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        gap, interval = row.get("difference"), f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+        difference = f"{gap['mean']:+.3f} ({gap['low']:+.3f} to {gap['high']:+.3f})" if gap else ""
+        each = ", ".join(f"{rate:.2f}" for rate in row["each"])
+        lines.append(
+            f"| {row['env']} | `{row['preset']}` | {row['trainings']} ({each}) | {row['success']:.3f} | "
+            f"{interval} | {row['nearest']:.3f} | {difference} | {row['minutes']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Success of each row with its interval, and each training as a dot."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
+    heights = list(range(len(rows), 0, -1))
+    success = [row["success"] for row in rows]
+    errors = [
+        [row["success"] - row["ci_low"] for row in rows],
+        [row["ci_high"] - row["success"] for row in rows],
+    ]
+    axes.errorbar(success, heights, xerr=errors, fmt="s", capsize=3, label="success, 95 % interval")
+    for height, row in zip(heights, rows, strict=True):
+        axes.plot(row["each"], [height] * len(row["each"]), "k.", markersize=4)
+    axes.set(xlim=(-0.02, 1.02), yticks=heights, yticklabels=[f"{row['env']}: {row['preset']}" for row in rows])
+    axes.legend(loc="lower right", fontsize=8)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
