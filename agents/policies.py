@@ -22,9 +22,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 class PolicyConfig:
     """What a policy is and where it comes from.
 
-    env: short name of the environment.  preset: key of `PRESETS`.  sizes: of the environment.
+    env: short name of the environment, or "all".  preset: key of `PRESETS`.  sizes: of the environment.
     seed, steps, sets: of its meta-training. command: that trains it. minutes: it took, on machine. results:
-    evaluations, by video.
+    evaluations, by video; of all environments by "environment: video".
     """
 
     env: str

@@ -206,11 +206,7 @@ class Train:
 
         records = read_log(self.folder / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
-        rows = {
-            video if self.env == name else f"{name}: {video}": (name, video)
-            for name in env_names(self.env)
-            for video in CONTROLS
-        }
+        rows = {row_of(self.env, name, video): (name, video) for name in env_names(self.env) for video in CONTROLS}
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar:
             job = bar.add_task("evaluating", total=len(rows), note="")
@@ -251,6 +247,11 @@ class Train:
                     f"{rows[row][0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
                     f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
                 )
+
+
+def row_of(policy: str, env: str, video: str) -> str:
+    """Key of a policy's results: the video, and in which environment, if the policy is for several."""
+    return video if policy == env else f"{env}: {video}"
 
 
 def common_sizes(datasets: "list[Dataset]") -> "Sizes":

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -14,12 +15,14 @@ from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
 from agents.presets import PRESETS, find_preset
 from agents.statistics import wilson
-from agents.view import REACHING
+from agents.view import REACHING, Sizes
 from daml import CheckpointError, MetaParams
 from demos.human import human_video
+from demos.record import record
 from demos.tasks import sample_task_set
 from demos.types import Video
-from scripts.common import ENVIRONMENTS
+from scripts.common import env_id, env_names
+from scripts.train import CONTROLS, row_of
 
 ENV = "daml/Reach-v0"
 CONFIG = PolicyConfig("reach", "fast", REACHING, 0, 1, 1, "daml train", 0.1, "a test")
@@ -80,6 +83,18 @@ def test_an_action_is_three_numbers_in_bounds() -> None:
     assert action.shape == (3,)
     assert action.dtype == np.float32
     assert np.abs(action).max() <= 1
+
+
+def test_a_policy_for_several_environments_acts_in_each_and_a_policy_for_less_is_refused() -> None:
+    both = PRESETS["fast"].imitator(1, Sizes(state=11, action=4, points=2))
+    policy = adapt_to_video(both, both.learner.init(torch.Generator().manual_seed(0)), a_video())
+    tasks = sample_task_set(5, "test", 0)
+    env = gymnasium.make(ENV, image_size=64, disable_env_checker=True)
+    assert record(env, tasks.robot_scenes[0].with_goal(1), policy.actor(), n_steps=2).actions.shape == (2, 3)
+    env.close()
+    few = adapt_to_video(PRESETS["fast"].imitator(1), fresh(), a_video()).actor()
+    with pytest.raises(AgentError, match="robot's state: got 11 numbers, allowed up to 10"):
+        few(an_observation() | {"state": np.zeros(11, np.float32)}, {})
 
 
 @pytest.mark.parametrize(("preset", "looks"), [("fast", 1), ("paper", 3)])
@@ -160,7 +175,8 @@ def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
 def test_a_policy_in_the_box_has_a_card_and_is_small(name: str) -> None:
     config = json.loads((BUNDLED / name / "config.json").read_text())
     assert config["command"].startswith("daml train")
-    assert set(config["results"]) >= {"human", "wrong", "blank", "none", "robot"}
+    for env in env_names(name):
+        assert {row_of(name, env, video) for video in CONTROLS} <= set(config["results"])
     assert (BUNDLED / name / "policy.safetensors").stat().st_size < 2**20
 
 
@@ -177,13 +193,17 @@ PREDICTED = {
 """How often the right object is chosen, from what each control leaves of the video."""
 
 
-def in_the_box(name: str, video: str, tasks: int) -> Report:
+PAIRS = [(name, env) for name in bundled() for env in env_names(name)]
+"""Every policy in the box with every environment that it is for."""
+
+
+def in_the_box(name: str, env: str, video: str, tasks: int) -> Report:
     stored = load_policy(name)
     return evaluate_preset(
         stored.preset,
         stored.meta,
         sizes=stored.config.sizes,
-        env_id=ENVIRONMENTS[name],
+        env_id=env_id(env),
         split="test",
         tasks=tasks,
         trials=1,
@@ -194,19 +214,19 @@ def in_the_box(name: str, video: str, tasks: int) -> Report:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", bundled())
-def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str) -> None:
-    recorded = load_policy(name).config.results["human"]
-    report = in_the_box(name, "human", 60)
+@pytest.mark.parametrize(("name", "env"), PAIRS)
+def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str) -> None:
+    recorded = load_policy(name).config.results[row_of(name, env, "human")]
+    report = in_the_box(name, env, "human", 60)
     assert report.interval()[1] >= recorded["ci_low"], "below what is recorded for it"
     assert report.nearest.mean() > 0.8
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", bundled())
-def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str) -> None:
+@pytest.mark.parametrize(("name", "env"), PAIRS)
+def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str) -> None:
     low, high = PREDICTED["wrong"]
-    assert low <= in_the_box(name, "wrong", 30).nearest.mean() <= high
+    assert low <= in_the_box(name, env, "wrong", 30).nearest.mean() <= high
 
 
 @pytest.mark.slow
@@ -214,4 +234,4 @@ def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str) -> None:
 @pytest.mark.parametrize("video", sorted(PREDICTED.keys() - {"wrong"}))
 def test_every_control_is_where_it_was_predicted(video: str) -> None:
     low, high = PREDICTED[video]
-    assert low - 1e-9 <= in_the_box("reach", video, 30).nearest.mean() <= high + 1e-9
+    assert low - 1e-9 <= in_the_box("reach", "reach", video, 30).nearest.mean() <= high + 1e-9

@@ -30,8 +30,8 @@ def some_tasks(seed: int = 0) -> Task:
     return Task(images(VIDEO), Example(inputs, targets))
 
 
-def some_meta(preset: str, seed: int = 0) -> MetaParams:
-    meta = PRESETS[preset].imitator(1).learner.init(torch.Generator().manual_seed(seed))
+def some_meta(preset: str, seed: int = 0, sizes: Sizes = REACHING) -> MetaParams:
+    meta = PRESETS[preset].imitator(1, sizes).learner.init(torch.Generator().manual_seed(seed))
     for params in meta.values():
         for tensor in params.values():
             tensor.requires_grad_()
@@ -97,6 +97,32 @@ def test_with_an_inner_step_the_video_matters(preset: str) -> None:
         for task in (first, other)
     ]
     assert not torch.allclose(*actions, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_what_an_environment_has_not_changes_no_gradient(preset: str) -> None:
+    """NaN in a target is as if the policy had been right about that number."""
+    sizes = Sizes(state=11, action=4, points=2)
+    tasks = some_tasks()
+    nan = torch.full((N_TASKS, QUERY, 1), torch.nan)
+    inputs = tasks.query.inputs | {"state": torch.cat([tasks.query.inputs["state"], nan], -1)}
+    targets = tasks.query.targets | {"action": torch.cat([tasks.query.targets["action"], nan], -1)}
+    targets["pose"] = torch.cat([tasks.query.targets["pose"], torch.full((N_TASKS, 1, 1, 3), torch.nan)], 2)
+
+    def gradients(inner_steps: int) -> MetaParams:
+        imitator = PRESETS[preset].imitator(inner_steps, sizes)
+        meta = some_meta(preset, sizes=sizes)
+        partly = Task(tasks.support, Example(inputs, targets))
+        return meta_grad(meta, partly, learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))[0]
+
+    for params in gradients(1).values():
+        assert all(gradient.isfinite().all() for gradient in params.values())
+    last = gradients(0)["theta"]["fc3.b"]
+    means = {"fast": last, "paper": last[paper.MIXTURES :]}[preset][
+        :4
+    ]  # of the action's numbers (the first component's)
+    assert means[:3].all()
+    assert not means[3].any()
 
 
 def test_meta_gradients_of_the_paper_preset_equal_finite_differences() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from demos.collect import collect, demonstrate_set, describe
-from demos.distribution import QUERY_STEPS, SetTasks
+from demos.distribution import QUERY_STEPS, MixedTasks, SetTasks
 from demos.errors import DemoError
 from demos.skills import SKILLS
 from demos.storage import Dataset, create, open_dataset
@@ -268,6 +268,34 @@ def test_augmentation_changes_a_batch_and_leaves_the_data_alone(data):
     plain, augmented = batch(data, 0), SetTasks(data, FRAMES).sample(6, np.random.default_rng(0))
     assert not torch.equal(plain.support, augmented.support)
     assert all(np.array_equal(data[name], before[name]) for name in before)
+
+
+@pytest.fixture(scope="module")
+def placing(tmp_path_factory):
+    """A dataset of another environment, whose robot has a gripper."""
+    folder = tmp_path_factory.mktemp("data") / "place"
+    info = describe("daml/PickPlace-v0", "train", SEED, 1, SIZE)
+    data = create(folder, info)
+    data.write_set(0, demonstrate_set(info, 0))
+    return open_dataset(folder)
+
+
+def test_a_mixed_batch_has_as_many_tasks_of_each_environment_and_nan_for_what_one_has_not(data, placing):
+    parts = [SetTasks(dataset, FRAMES, augmented=False) for dataset in (data, placing)]
+    mixed = MixedTasks(parts).sample(6, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    reach, place = (part.sample(3, rng) for part in parts)
+    assert torch.equal(mixed.support, torch.cat([reach.support, place.support]))
+    for values, short, long in (
+        (mixed.query.inputs["state"], reach.query.inputs["state"], place.query.inputs["state"]),
+        (mixed.query.targets["action"], reach.query.targets["action"], place.query.targets["action"]),
+        (mixed.query.targets["pose"].mT, reach.query.targets["pose"].mT, place.query.targets["pose"].mT),
+    ):
+        assert torch.equal(values[3:], long)
+        assert torch.equal(values[:3, ..., : short.shape[-1]], short)
+        assert values[:3, ..., short.shape[-1] :].isnan().all()
+    with pytest.raises(DemoError, match="got 3, allowed a multiple of 2"):
+        MixedTasks(parts).sample(3, rng)
 
 
 def leaves(task):
