@@ -15,8 +15,9 @@ import gymnasium
 import numpy as np
 
 import envs  # noqa: F401  (registers the environments)
+from agents import oracle
 from agents.errors import AgentError
-from agents.imitation import Imitator, adapt_to_videos
+from agents.imitation import Imitator, Policy, adapt_to_videos
 from agents.presets import Preset
 from agents.statistics import wilson
 from agents.view import Sizes
@@ -78,10 +79,11 @@ VIDEOS: dict[str, Shown] = {
     "middle": _frames(lambda n, rng: np.full(n, n // 2)),
     "last": _frames(lambda n, rng: np.full(n, n - 1)),
     "robot": _robot,
+    "told": _human,
 }
 """What the policy is shown of a task: a human doing it; a human doing another task of the set; grey frames; the right
 video with its frames shuffled, or reversed, or standing still at the first, the middle or the last one; the robot's own
-expert doing it, where the human would have."""
+expert doing it, where the human would have; the right video, and where the goal is as well (`agents.oracle`)."""
 
 SHOWN = (*VIDEOS, "none")
 """The same and no video at all: a policy with zero inner steps."""
@@ -232,8 +234,9 @@ class SetTrials:
         for goal in range(self.goals):
             videos = [VIDEOS[self.video](one, goal, env) for one in shown]
             policy = adapt_to_videos(self.imitator, self.meta, videos)
+            make_actor = oracle.told if self.video == "told" else Policy.actor
             scenes = tasks.robot_scenes[: self.trials]
-            results.append([record(env, scene.with_goal(goal), policy.actor()) for scene in scenes])
+            results.append([record(env, scene.with_goal(goal), make_actor(policy)) for scene in scenes])
         env.close()
         return results
 

@@ -83,17 +83,20 @@ class Policy:
         """What it sees of an image, uint8 [size, size, 3]."""
         return self.imitator.perceive(self.meta, torch.tensor(image[None], device=device_of(self.meta)))
 
-    @torch.no_grad()
-    def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
-        """All that the network computes from what `look` returned and the robot's state, float32 [state or fewer].
+    def scaled(self, state: np.ndarray) -> Tensor:
+        """The robot's state, float32 [state or fewer], as the network takes it: [1, state].
 
         Raises:
-            AgentError: the state has more numbers than the policy was trained with.
+            AgentError: it has more numbers than the policy was trained with.
         """
         if (missing := self.imitator.sizes.state - len(state)) < 0:
             raise AgentError(f"robot's state: got {len(state)} numbers, allowed up to {self.imitator.sizes.state}")
-        states = scaled_state(F.pad(torch.tensor(state[None], device=device_of(self.meta)), (0, missing), value=nan))
-        return self.imitator.learner.predict(self.adapted, View(seen, states))
+        return scaled_state(F.pad(torch.tensor(state[None], device=device_of(self.meta)), (0, missing), value=nan))
+
+    @torch.no_grad()
+    def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
+        """All that the network computes from what `look` returned and the robot's state, as `scaled` takes it."""
+        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state)))
 
     def actor(self) -> Actor:
         """Who acts in one episode, from its first observation on; the action is float32 [action] in [-1, 1].

@@ -129,11 +129,17 @@ def act(head: Params, view: View) -> Activations:
     mass = F.avg_pool2d(attention.unflatten(-1, (h, w)), 2 * PEAK + 1, stride=1, padding=PEAK).flatten(-2)
     peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
     pose = torch.einsum("npc,npck->npk", peak / peak.sum(-1, keepdim=True), points)
-    m = len(view.state)
-    x = torch.cat([pose.flatten(-2).expand(m, -1), view.state, head["bias_transform"].expand(m, -1)], -1)
+    hidden, action = move(head, pose, view.state)
+    return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, action)
+
+
+def move(head: Params, pose: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """From poses [m or 1, places, 3] and states [m, state] to hidden activations and actions of m states."""
+    m = len(state)
+    x = torch.cat([pose.flatten(-2).expand(m, -1), state, head["bias_transform"].expand(m, -1)], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
-    return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, linear(head, "fc3", hidden))
+    return hidden, linear(head, "fc3", hidden)
 
 
 def around(centres: Tensor, where: Tensor, reach: float) -> Tensor:

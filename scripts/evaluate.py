@@ -14,7 +14,8 @@ class Evaluate:
 
     Controls: `--video wrong` shows another object's video, `blank` grey frames, `none` nothing at all (no adaptation),
     `shuffled`, `reversed`, `first`, `middle` and `last` the right video's frames in another order or one of them all
-    along, `robot` the robot doing the task instead of a human.
+    along, `robot` the robot doing the task instead of a human. `told` is an oracle: the right video, and where the goal
+    is as well.
     """
 
     env: str = "reach"

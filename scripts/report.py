@@ -37,6 +37,7 @@ MEANINGS = {
     "middle": "its middle frame only",
     "last": "its last frame only",
     "robot": "the robot doing it, where the human would",
+    "told": "the right video, and where the goal is",
     "none": "nothing (no adaptation)",
 }
 STYLE = """

@@ -182,6 +182,7 @@ def test_a_policy_in_the_box_has_a_card_and_is_small(name: str) -> None:
 
 CHANCE = (1 / 3, 1 / 3)
 PREDICTED = {
+    "told": (0.9, 1.0),
     "wrong": (0.0, 0.1),  # it goes where the wrong video points
     "blank": CHANCE,  # nothing in them tells the tasks of a set apart: exactly one in three
     "none": CHANCE,

@@ -118,9 +118,8 @@ def test_what_an_environment_has_not_changes_no_gradient(preset: str) -> None:
     for params in gradients(1).values():
         assert all(gradient.isfinite().all() for gradient in params.values())
     last = gradients(0)["theta"]["fc3.b"]
-    means = {"fast": last, "paper": last[paper.MIXTURES :]}[preset][
-        :4
-    ]  # of the action's numbers (the first component's)
+    # Of the action's numbers; of the paper's first component.
+    means = {"fast": last, "paper": last[paper.MIXTURES :]}[preset][:4]
     assert means[:3].all()
     assert not means[3].any()
 
