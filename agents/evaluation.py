@@ -8,7 +8,7 @@ share their scenes. A policy that does not use the video therefore goes to the r
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gymnasium
@@ -95,13 +95,14 @@ class Report:
 
     successes, nearest: bool [tasks, trials], whether the trial succeeded, and whether the object nearest to the
     fingertip at its end was the right one.  distances: float [tasks, trials], to the goal at its end [m].  seconds: it
-    took.
+    took.  stages: of the task -> bool [tasks, trials], whether the trial passed it.
     """
 
     successes: np.ndarray
     nearest: np.ndarray
     distances: np.ndarray
     seconds: float
+    stages: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def success(self) -> float:
@@ -111,7 +112,7 @@ class Report:
         """Wilson interval of the success rate. Trials of a task share its video, so tasks are counted, not trials."""
         return wilson(self.success, len(self.successes))
 
-    def summary(self) -> dict[str, float | int]:
+    def summary(self) -> dict[str, Any]:
         low, high = self.interval()
         tasks, trials = self.successes.shape
         return {
@@ -123,7 +124,7 @@ class Report:
             "tasks": tasks,
             "trials": trials,
             "seconds": round(self.seconds, 1),
-        }
+        } | ({"stages": {name: float(passed.mean()) for name, passed in self.stages.items()}} if self.stages else {})
 
 
 def evaluate(
@@ -186,6 +187,10 @@ def evaluate(
         nearest=np.array([[episode.right_object for episode in task] for task in episodes]),
         distances=np.array([[episode.distance for episode in task] for task in episodes]),
         seconds=time.monotonic() - started,
+        stages={
+            name: np.array([[episode.stages[name] for episode in task] for task in episodes])
+            for name in episodes[0][0].stages
+        },
     )
 
 

@@ -70,6 +70,7 @@ def record(
     images: list[np.ndarray] = []
     states: list[np.ndarray] = []
     actions: list[np.ndarray] = []
+    stages = dict.fromkeys(skill_of(scene).stages, False)
     done = False
     while not done and len(actions) != n_steps:
         action = actor(observation, info)[:n_actions]
@@ -77,6 +78,7 @@ def record(
         states.append(observation["state"])
         actions.append(action)
         observation, _, terminated, truncated, info = env.step(disturb(action) if disturb else action)
+        stages = {name: passed or bool(info[name]) for name, passed in stages.items()}
         done = terminated or truncated
     return Episode(
         images=np.stack(images),
@@ -85,4 +87,5 @@ def record(
         success=bool(info["is_success"]),
         right_object=bool(info["nearest"] == scene.goal),
         distance=float(info["distance"]),
+        stages=stages,
     )

@@ -24,7 +24,7 @@ class Skill:
     goal_points: scene -> [k, 3] what a policy should know of it [m].  n_points: k.
     video_time: length of a human's video [s].  steps: length of a robot's demonstration [control periods]: all of the
     task, and a little of its end.  disturbance: standard deviation of what is added to the expert's velocity while it
-    demonstrates, in units of the action.
+    demonstrates, in units of the action.  stages: of the task in their order, by their names in info.
     """
 
     layout: Layout
@@ -35,6 +35,7 @@ class Skill:
     video_time: float
     steps: int
     disturbance: float
+    stages: tuple[str, ...] = ()
 
 
 SKILLS = {
@@ -42,7 +43,15 @@ SKILLS = {
     "daml/Push-v0": Skill(pushing.PUSHING, push_expert, push_motion, pushing.goal_points, 1, 3.0, 36, 0.35),
     "daml/Place-v0": Skill(placing.PLACING, place_expert, place_motion, placing.goal_points, 1, 3.0, 32, 0.35),
     "daml/PickPlace-v0": Skill(
-        pick_place.PICKING, pick_place_expert, pick_place_motion, pick_place.goal_points, 2, 4.0, 52, 0.15
+        pick_place.PICKING,
+        pick_place_expert,
+        pick_place_motion,
+        pick_place.goal_points,
+        2,
+        4.0,
+        52,
+        0.15,
+        pick_place.STAGES,
     ),
 }
 

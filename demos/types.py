@@ -1,6 +1,6 @@
 """Demonstrations as frozen, validated, read-only data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Episode:
 
     images: uint8 [T, H, W, 3].  states: float32 [T, 10 or 11], as the environment observes them.  actions: float32 [T,
     3 or 4].  success: at the end.  right_object: whether the object that was acted upon was the goal, at the end.
-    distance: as the environment tells it, at the end [m].
+    distance: as the environment tells it, at the end [m].  stages: of the task, and whether each was passed.
     """
 
     images: np.ndarray
@@ -60,6 +60,7 @@ class Episode:
     success: bool
     right_object: bool
     distance: float
+    stages: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         images, states, actions = map(np.asarray, (self.images, self.states, self.actions))

@@ -18,6 +18,8 @@ REACH_DISTANCE = 0.04
 """An item is reached when the fingertips are this near to its middle [m]."""
 LIFT_HEIGHT = 0.03
 """An item is lifted when its underside is this far above the table [m]."""
+STAGES = ("reached", "grasped", "lifted", "placed")
+"""Of the task, in their order, as in info."""
 TIME_LIMIT = 6.0
 """Time of one episode [s]."""
 

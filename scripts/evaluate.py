@@ -75,3 +75,5 @@ class Evaluate:
             f"nearest object is the right one {result['nearest']:.3f} (chance {result['chance']:.3f}), "
             f"{self.tasks} tasks x {self.trials} trials, seed {self.seed}, {result['seconds']:.0f} s"
         )
+        if "stages" in result:
+            console.print("stages: " + ", ".join(f"{name} {rate:.3f}" for name, rate in result["stages"].items()))

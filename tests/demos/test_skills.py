@@ -7,7 +7,7 @@ import pytest
 from demos.collect import demonstrate_set, describe
 from demos.errors import DemoError
 from demos.human import VIDEO_FPS, human_video
-from demos.record import demonstrate, shaken
+from demos.record import demonstrate, record, shaken
 from demos.skills import SKILLS, find_skill, skill_of
 from demos.tasks import N_OBJECTS, sample_task_set
 from envs.pushing import LINE
@@ -45,6 +45,16 @@ def test_goal_points_are_what_the_environment_tells(env_id):
         assert info["goal_points"] == pytest.approx(skill.goal_points(scene))
         later = env.step(skill.expert(info))[-1]
         assert later["goal_points"] == pytest.approx(info["goal_points"]), "of the initial scene"
+    env.close()
+
+
+@every_env
+def test_the_expert_passes_every_stage_and_who_stands_still_none(env_id):
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    scene = scenes(env_id, 1)[0]
+    assert demonstrate(env, scene).stages == dict.fromkeys(SKILLS[env_id].stages, True)
+    still = record(env, scene, lambda observation, info: np.zeros(4), n_steps=5)
+    assert still.stages == dict.fromkeys(SKILLS[env_id].stages, False)
     env.close()
 
 
