@@ -65,9 +65,7 @@ def loss(psi: Params, proposal: Proposal, seen: Activations) -> Tensor:
         seen: what the policy computed for each frame.
     """
     spatial = -((proposal.where + proposal.when).exp() * seen.log_attention[:, 0]).sum()
-    sequence = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1).T[
-        None
-    ]  # [1, channels, frames]
-    x = F.relu(conv1d(psi, "time1", sequence))
+    frames = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
+    x = F.relu(conv1d(psi, "time1", frames.T[None]))  # [1, channels, frames]
     x = F.relu(conv1d(psi, "time2", x))
     return spatial + conv1d(psi, "time3", x).square().mean()
