@@ -23,6 +23,10 @@ CLIP = 10.0
 POSE_WEIGHT = 0.2
 
 
+Act = Callable[[Params, View], meta_net.Activations]
+Order = Callable[[Rule], Rule]
+
+
 class Adapted(NamedTuple):
     """head: the adapted head.  proposal: of the learned loss.  log_spread: of the final pose."""
 
@@ -31,9 +35,9 @@ class Adapted(NamedTuple):
     log_spread: Tensor
 
 
-def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+def init(sizes: Sizes, generator: torch.Generator, *, near: meta_net.Near = ()) -> MetaParams:
     """Meta-parameters: trunk, theta (the head), psi (the learned loss), rates (inner, one for each tensor of theta)."""
-    theta = meta_net.init_head(generator, sizes)
+    theta = meta_net.init_head(generator, sizes, near)
     rates = {name: torch.tensor(QUERY_RATE if name == "query" else HEAD_RATE) for name in theta}
     return {
         "trunk": meta_net.init_trunk(generator, sizes),
@@ -44,19 +48,19 @@ def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
 
 
 def adapt_head(
-    inner_steps: int, meta: MetaParams, video: View, *, order: Callable[[Rule], Rule] = lambda rule: rule
+    inner_steps: int, meta: MetaParams, video: View, *, act: Act = meta_net.act, order: Order = lambda rule: rule
 ) -> Adapted:
     """Steps of the learned loss on the frames of a video; `order` may change their rule."""
     proposal = adap_net.propose(meta["psi"], video.seen.features)
-    inner = learned(meta_net.act, lambda psi, seen: adap_net.loss(psi, proposal, seen), meta["psi"])
+    inner = learned(act, lambda psi, seen: adap_net.loss(psi, proposal, seen), meta["psi"])
     rule = order(gradient_descent(meta["rates"], clip=CLIP))
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
     return Adapted(head, proposal, meta["trunk"]["log_spread"])
 
 
-def predict(adapted: Adapted, inputs: View) -> dict[str, Tensor]:
+def predict(adapted: Adapted, inputs: View, *, act: Act = meta_net.act) -> dict[str, Tensor]:
     """The policy's action and final pose; and, to be looked at, its attention and what the learned loss proposed."""
-    seen = meta_net.act(adapted.head, inputs)
+    seen = act(adapted.head, inputs)
     return {
         "action": seen.action,
         "pose": seen.pose,
@@ -118,4 +122,5 @@ def fast(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
         frames=8,
         size=64,
         images="first",
+        states=8,
     )

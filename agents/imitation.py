@@ -32,6 +32,7 @@ class Imitator(NamedTuple):
     outer_loss: weight of the meta-training hint -> outer loss.
     frames: of a video that it watches.  size: side of its images [px].
     images: of an episode that it acts on: the first one, or every one.
+    states: of a demonstration that it imitates in a meta-step.
     """
 
     learner: MetaLearner
@@ -41,6 +42,7 @@ class Imitator(NamedTuple):
     frames: int
     size: int
     images: Literal["first", "every"]
+    states: int
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:

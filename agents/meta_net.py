@@ -34,6 +34,10 @@ BIAS_TRANSFORM = 10
 """Size of the learned constant that is concatenated to the head's input (Finn et al. 2017b, arXiv 1709.04905)."""
 
 
+Near = tuple[float, ...]
+"""How the head sees the way from the fingertips to each place, besides both ends: squashed, times each of these."""
+
+
 class Seen(NamedTuple):
     """Of n images. features: [n, CHANNELS, h, w], unit norm over channels.  points: [n, places, 3, h, w], scaled.
     log_landmarks: [n, places - 1, cells], the attention to the places that the video does not tell."""
@@ -74,10 +78,11 @@ def init_trunk(generator: torch.Generator, sizes: Sizes) -> Params:
     return params
 
 
-def init_head(generator: torch.Generator, sizes: Sizes) -> Params:
+def init_head(generator: torch.Generator, sizes: Sizes, near: Near = ()) -> Params:
     params: Params = {"query": 0.01 * torch.randn(CHANNELS, generator=generator)}
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
-    init_linear(params, "fc1", 3 * sizes.points + sizes.state + BIAS_TRANSFORM, HIDDEN, generator)
+    inputs = 3 * sizes.points * (1 + len(near)) + sizes.state + BIAS_TRANSFORM
+    init_linear(params, "fc1", inputs, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
     init_linear(params, "fc3", HIDDEN, sizes.action, generator, gain=0.1)
     return params
@@ -85,12 +90,17 @@ def init_head(generator: torch.Generator, sizes: Sizes) -> Params:
 
 def perceive(trunk: Params, images: Tensor) -> Seen:
     """uint8 [n, H, W, 3] -> the shared part of the policy, on a grid of H / 4 by W / 4 cells."""
+    x = convolve(trunk, images)
+    what = features(trunk, x)
+    return Seen(what, points(trunk, x), attend(trunk["landmarks"], what))
+
+
+def convolve(trunk: Params, images: Tensor) -> Tensor:
+    """uint8 [n, H, W, 3] -> [n, CHANNELS, H / 4, W / 4]."""
     x = images.permute(0, 3, 1, 2).float() / 127.5 - 1
     x = F.relu(conv2d(trunk, "conv1", x, stride=2))
     x = F.relu(conv2d(trunk, "conv2", x, stride=2))
-    x = F.relu(conv2d(trunk, "conv3", x))
-    what = features(trunk, x)
-    return Seen(what, points(trunk, x), attend(trunk["landmarks"], what))
+    return F.relu(conv2d(trunk, "conv3", x))
 
 
 def attend(queries: Tensor, features: Tensor) -> Tensor:
@@ -105,20 +115,20 @@ def features(trunk: Params, x: Tensor) -> Tensor:
     return x * (x.square().mean(1, keepdim=True) + 1).rsqrt() * CHANNELS**-0.5
 
 
-def points(trunk: Params, x: Tensor) -> Tensor:
+def points(trunk: Params, x: Tensor, context: Tensor | float = 0.0) -> Tensor:
     """[n, CHANNELS, h, w] -> where that is: scaled points [n, places, 3, h, w].
 
     They depend on the cell's place in the image, on what is around it (how tall is it?), and, as the camera is never
-    quite in the same place, on the mean over the whole image.
+    quite in the same place, on the mean over the whole image and on `context` [n, POINT_CHANNELS, 1, 1].
     """
     n, _, h, w = x.shape
     place = grid(h, w, like=x).T.reshape(1, 2, h, w).expand(n, -1, -1, -1)
     x = F.relu(conv2d(trunk, "point1", torch.cat([x, place], 1), dilation=2))
-    x = F.relu(conv2d(trunk, "point2", x) + conv2d(trunk, "context", x.mean((2, 3), keepdim=True)))
+    x = F.relu(conv2d(trunk, "point2", x) + conv2d(trunk, "context", x.mean((2, 3), keepdim=True)) + context)
     return conv2d(trunk, "point3", x).unflatten(1, (-1, 3))
 
 
-def act(head: Params, view: View) -> Activations:
+def act(head: Params, view: View, near: Near = ()) -> Activations:
     """The policy on n images and m states of one task."""
     h, w = view.seen.features.shape[-2:]
     where = grid(h, w, like=view.seen.features)
@@ -129,17 +139,13 @@ def act(head: Params, view: View) -> Activations:
     mass = F.avg_pool2d(attention.unflatten(-1, (h, w)), 2 * PEAK + 1, stride=1, padding=PEAK).flatten(-2)
     peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
     pose = torch.einsum("npc,npck->npk", peak / peak.sum(-1, keepdim=True), points)
-    hidden, action = move(head, pose, view.state)
-    return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, action)
-
-
-def move(head: Params, pose: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """From poses [m or 1, places, 3] and states [m, state] to hidden activations and actions of m states."""
-    m = len(state)
-    x = torch.cat([pose.flatten(-2).expand(m, -1), state, head["bias_transform"].expand(m, -1)], -1)
+    m = len(view.state)
+    ways = pose - view.state[:, None, :3]
+    close = [(scale * ways).tanh().flatten(-2) for scale in near]
+    x = torch.cat([pose.flatten(-2).expand(m, -1), view.state, head["bias_transform"].expand(m, -1), *close], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
-    return hidden, linear(head, "fc3", hidden)
+    return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, linear(head, "fc3", hidden))
 
 
 def around(centres: Tensor, where: Tensor, reach: float) -> Tensor:

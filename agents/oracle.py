@@ -5,30 +5,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents import meta_net
 from agents.errors import AgentError
-from agents.fast import Adapted
 from agents.imitation import Policy
+from agents.meta_net import Seen
 from agents.view import scaled_point
 from demos.record import Actor
 
 
 def told(policy: Policy) -> Actor:
-    """Who acts like an adapted policy whose final pose is the true one.
+    """Who acts like an adapted policy that sees the true point wherever it looks.
 
     Raises:
-        AgentError: a policy whose head takes no pose.
+        AgentError: a policy that sees no points.
     """
-    adapted = policy.adapted
-    if not isinstance(adapted, Adapted):
-        raise AgentError("told: got a policy whose head takes no final pose, allowed one of the `fast` preset's kind")
 
-    @torch.no_grad()
     def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-        pose = policy.outputs(policy.look(observation["image"]), observation["state"])["pose"].clone()
-        known = torch.tensor(info["goal_points"], dtype=pose.dtype)
-        pose[0, : len(known)] = scaled_point(known)
-        _, action = meta_net.move(adapted.head, pose, policy.scaled(observation["state"]))
-        return action[0].clamp(-1, 1).numpy()
+        seen = policy.look(observation["image"])
+        if not isinstance(seen, Seen):
+            raise AgentError("video 'told': got a policy that sees no points, allowed one of the `fast` preset's kind")
+        points = seen.points.clone()
+        known = scaled_point(torch.tensor(info["goal_points"]).to(points))
+        points[0, : len(known)] = known[:, :, None, None]
+        outputs = policy.outputs(seen._replace(points=points), observation["state"])
+        return outputs["action"][0].clamp(-1, 1).cpu().numpy()
 
     return act

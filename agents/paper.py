@@ -170,4 +170,5 @@ def paper(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
         frames=20,
         size=100,
         images="every",
+        states=8,
     )

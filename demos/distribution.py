@@ -14,9 +14,6 @@ from demos.augment import augment
 from demos.errors import DemoError
 from demos.storage import Dataset
 
-QUERY_STEPS = 8
-"""Steps of the robot's demonstration in a meta-step: the first one, where only the video tells, and later ones."""
-
 
 class SetTasks:
     """Draws meta-batches of whole object sets: all goals of a set in the same two scenes, told apart by the video."""
@@ -26,6 +23,7 @@ class SetTasks:
         dataset: Dataset,
         video_frames: int,
         images: Literal["first", "every"] = "every",
+        states: int = 8,
         augmented: bool = True,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -34,6 +32,7 @@ class SetTasks:
             dataset: complete.
             video_frames: of the human's video that a policy watches.
             images: of the robot's demonstration that a policy acts on: its first one, or the one of every step.
+            states: steps of the robot's demonstration: the first one, where only the video tells, and later ones.
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
             device: for the tensors.
 
@@ -44,7 +43,7 @@ class SetTasks:
             raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
         self._augment = augmented
-        self._images = slice(1) if images == "first" else slice(QUERY_STEPS)
+        self._states, self._images = states, slice(1 if images == "first" else states)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -54,9 +53,9 @@ class SetTasks:
             rng: source of all randomness.
 
         Returns:
-            Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or QUERY_STEPS, H,
-            W, 3], "state" [tasks, QUERY_STEPS, state]; targets "action" [tasks, QUERY_STEPS, action], "pose" [tasks, 1,
-            points, 3] [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
+            Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
+            3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
+            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
             bool [tasks, video_frames], in which of its frames.
         """
         info = self._data.info
@@ -66,7 +65,7 @@ class SetTasks:
         sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
         goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
         video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
-        later = rng.integers(1, info.steps, (n_tasks, QUERY_STEPS - 1))
+        later = rng.integers(1, info.steps, (n_tasks, self._states - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         arrays = {

@@ -184,7 +184,12 @@ class Train:
                 preset,
                 sizes,
                 state,
-                MixedTasks([SetTasks(data, imitator.frames, imitator.images, device=device) for data in datasets]),
+                MixedTasks(
+                    [
+                        SetTasks(data, imitator.frames, imitator.images, imitator.states, device=device)
+                        for data in datasets
+                    ]
+                ),
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from demos.collect import collect, demonstrate_set, describe
-from demos.distribution import QUERY_STEPS, MixedTasks, SetTasks
+from demos.distribution import MixedTasks, SetTasks
 from demos.errors import DemoError
 from demos.skills import SKILLS
 from demos.storage import Dataset, create, open_dataset
@@ -240,8 +240,11 @@ def test_foreign_files_among_the_marks_do_no_harm(copy):
     assert open_dataset(copy).missing() == []
 
 
+QUERY_STEPS = 8
+
+
 def batch(data, seed, n_tasks=6):
-    return SetTasks(data, FRAMES, augmented=False).sample(n_tasks, np.random.default_rng(seed))
+    return SetTasks(data, FRAMES, states=QUERY_STEPS, augmented=False).sample(n_tasks, np.random.default_rng(seed))
 
 
 def test_a_batch_has_its_shapes(data):
