@@ -12,6 +12,7 @@ import torch
 from agents.errors import AgentError
 from agents.evaluation import Report, evaluate, evaluate_preset
 from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
+from agents.oracle import told
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
 from agents.presets import PRESETS, find_preset
 from agents.statistics import wilson
@@ -109,6 +110,19 @@ def test_an_actor_looks_once_or_every_time(preset: str, looks: int) -> None:
     for _ in range(3):
         act(an_observation(), {})
     assert seen == [1] * looks
+
+
+def test_who_is_told_the_goal_goes_by_it_and_not_by_what_it_sees() -> None:
+    policy = adapt_to_video(PRESETS["precise"].imitator(1), fresh("precise"), a_video())
+    observation, other = an_observation(), an_observation()
+    other["image"] = 255 - other["image"]
+    here, there = ({"goal_points": np.array([[0.5, y, 0.1]])} for y in (-0.2, 0.2))
+    act = told(policy)
+    assert act(observation, here) == pytest.approx(act(other, here), abs=1e-5)
+    assert act(observation, here) != pytest.approx(act(observation, there), abs=1e-3)
+    literal = adapt_to_video(PRESETS["paper"].imitator(1), fresh("paper"), a_video())
+    with pytest.raises(AgentError, match="sees no points"):
+        told(literal)(observation, here)
 
 
 def test_the_report_counts_tasks_not_trials() -> None:
