@@ -11,6 +11,7 @@ import pytest
 
 from agents.policies import bundled
 from daml import read_log
+from scripts.common import ENVIRONMENTS
 
 DAML = [sys.executable, "-m", "scripts"]
 ROOT = Path(__file__).parent.parent.parent
@@ -117,6 +118,21 @@ def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(tmp_path: Pa
     assert metrics(whole) == metrics(broken)
     policies = [(out / "policy" / "policy.safetensors").read_bytes() for out in (whole, broken)]
     assert policies[0] == policies[1]
+
+
+@pytest.mark.slow
+def test_one_policy_for_all_environments_trains_and_acts_in_each(tmp_path: Path) -> None:
+    sizes = ("--sets", 2, "--steps", 1, "--eval-tasks", 1, "--eval-trials", 1)
+    done = daml("train", "--env", "all", *sizes, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "run" / "policy" / "config.json").read_text())["results"]
+    assert {f"{env}: human" for env in ENVIRONMENTS} <= set(results)
+    acted = daml("evaluate", "--policy", tmp_path / "run" / "policy", "--env", "push", "--tasks", 1, "--trials", 1)
+    assert acted.returncode == 0, acted.stderr
+    refused = daml("train", "--env", "all", "--preset", "paper", *sizes, "--out", tmp_path / "paper")
+    assert refused.returncode == 2
+    assert "got 15 tasks in a meta-batch, allowed a multiple of 12" in " ".join(refused.stderr.split())
+    assert not (tmp_path / "paper").exists()
 
 
 @pytest.mark.slow
