@@ -107,6 +107,7 @@ class Page:
     def __post_init__(self) -> None:
         import numpy as np
 
+        from demos.types import Video
         from envs.appearance import CAMERA_FOVY, CAMERA_POSITION, CAMERA_TARGET
 
         # One action after the other, and none of them in the thread that moves the hand.
@@ -130,6 +131,8 @@ class Page:
         self.done = server.gui.add_image(blank, label="what the robot does")
         self.score = server.gui.add_markdown("")
         self.new_scene()
+        # The first gradient of a process takes seconds: now, while nobody waits for it.
+        self._worker.submit(self.stored.adapt, Video(np.stack([blank, blank]), np.arange(2.0)))
 
     def _button(self, label: str, action: Callable[[], None], hint: str) -> Any:
         button = self.server.gui.add_button(label, hint=hint)
