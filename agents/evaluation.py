@@ -5,9 +5,8 @@ share their scenes. A policy that does not use the video therefore goes to the r
 `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
 """
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,8 +20,8 @@ from agents.imitation import Imitator, Policy, adapt_to_videos
 from agents.presets import Preset
 from agents.statistics import wilson
 from agents.view import Sizes
+from agents.workers import Workers, here
 from daml import MetaParams
-from demos.collect import one_thread
 from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstrate, record
@@ -139,7 +138,7 @@ def evaluate(
     video: str = "human",
     gap: Gap = Gap(),  # noqa: B008  (frozen)
     videos: int = 1,
-    workers: int = 1,
+    workers: Workers = here,
     progress: Callable[[int], None] = lambda tasks_done: None,
 ) -> Report:
     """Evaluates a policy on unseen tasks.
@@ -154,14 +153,14 @@ def evaluate(
         video: key of `VIDEOS`.
         gap: from the videos and scenes of meta-training.
         videos: of each task, each in an arrangement of its own; the gradients on them are averaged.
-        workers: processes.
+        workers: what runs the trials; this process, or others (`agents.workers.processes`).
         progress: called with the number of tasks done.
 
     Raises:
         AgentError: an argument out of range.
         DemoError: a gap that this environment does not have.
     """
-    for name, number in {"tasks": tasks, "trials": trials, "videos": videos, "workers": workers}.items():
+    for name, number in {"tasks": tasks, "trials": trials, "videos": videos}.items():
         if number < 1:
             raise AgentError(f"{name}: got {number}, allowed 1 or more")
     if video not in VIDEOS:
@@ -179,7 +178,7 @@ def evaluate(
         for index, first in enumerate(range(0, tasks, N_OBJECTS))
     ]
     episodes: list[list[Episode]] = []
-    for result in _map(jobs, workers):
+    for result in workers(jobs):
         episodes += result
         progress(len(episodes))
     return Report(
@@ -244,13 +243,3 @@ class SetTrials:
             results.append([record(env, scene.with_goal(goal), make_actor(policy)) for scene in scenes])
         env.close()
         return results
-
-
-def _map(jobs: list[SetTrials], workers: int) -> Iterator[list[list[Episode]]]:
-    """Runs the jobs in order, in this process or in `workers` others; the results do not depend on which."""
-    if min(workers, len(jobs)) == 1:
-        yield from map(SetTrials.run, jobs)
-        return
-    # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), initializer=one_thread) as pool:
-        yield from pool.imap(SetTrials.run, jobs)

@@ -39,11 +39,12 @@ class Compare:
         from agents.evaluation import evaluate_preset
         from agents.policies import load_policy, write_text
         from agents.statistics import paired_difference, wilson
+        from agents.workers import processes
 
         environment = env_id(self.env)
         policies = {name: load_policy(name) for name in (*self.a, *self.b)}
         successes: dict[str, np.ndarray] = {}
-        with progress_bar("tasks") as bar:
+        with progress_bar("tasks") as bar, processes(cores()) as workers:
             for name, stored in policies.items():
                 job = bar.add_task(name, total=self.tasks, note="")
                 report = evaluate_preset(
@@ -56,7 +57,7 @@ class Compare:
                     trials=self.trials,
                     seed=self.seed,
                     video=self.video,
-                    workers=cores(),
+                    workers=workers,
                     progress=lambda done, job=job: bar.update(job, completed=done),
                 )
                 successes[name] = report.successes

@@ -36,6 +36,7 @@ class Demo:
         from agents.films import FPS, film_beside_human
         from agents.imitation import adapt_to_video
         from agents.policies import load_policy
+        from agents.workers import processes
         from demos.human import human_video
         from demos.tasks import N_OBJECTS, sample_task_set
         from demos.video import write_gif, write_image, write_video
@@ -54,7 +55,7 @@ class Demo:
         write_video(config.out / "one-shot.mp4", frames, FPS)
         write_gif(config.out / "one-shot.gif", frames, FPS)
         write_image(config.out / "one-shot.png", np.concatenate([reel[-1] for reel in reels]))
-        with progress_bar("tasks") as bar:
+        with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating on held-out objects", total=config.tasks, note="")
             report = evaluate(
                 imitator,
@@ -64,7 +65,7 @@ class Demo:
                 tasks=config.tasks,
                 trials=1,
                 seed=config.seed,
-                workers=cores(),
+                workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
         low, high = report.interval()

@@ -43,12 +43,14 @@ class Evaluate:
     def run(self) -> None:
         from agents.evaluation import evaluate_preset
         from agents.policies import load_policy, write_text
+        from agents.workers import processes
         from demos.gap import parse
 
         gap = parse(self.gap)
         environment, name = env_id(self.env), self.policy or self.env
         stored = load_policy(name)
-        with progress_bar("tasks") as bar:
+        number = cores() if self.workers is None else self.workers
+        with progress_bar("tasks") as bar, processes(number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
             report = evaluate_preset(
                 stored.preset,
@@ -61,7 +63,7 @@ class Evaluate:
                 seed=self.seed,
                 video=self.video,
                 gap=gap,
-                workers=cores() if self.workers is None else self.workers,
+                workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
         asked = {"seed": self.seed, "policy": name, "video": self.video, "split": self.split, "gap": self.gap}

@@ -88,6 +88,7 @@ class Methods:
 
         from agents.evaluation import evaluate_preset
         from agents.presets import find_preset
+        from agents.workers import processes
         from daml import read_log
 
         training = replace(training, out=run, resume=True)
@@ -101,7 +102,7 @@ class Methods:
         training.prepare()
         sizes = common_sizes(datasets)
         meta = training.train(preset, sizes, datasets, device, time.monotonic())
-        with progress_bar("tasks") as bar:
+        with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=training.eval_tasks, note="")
             report = evaluate_preset(
                 preset,
@@ -113,7 +114,7 @@ class Methods:
                 trials=1,
                 seed=EVALUATION_SEED,
                 video="human",
-                workers=cores(),
+                workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
         return {

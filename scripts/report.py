@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from agents.evaluation import Report as Evaluation
     from agents.policies import StoredPolicy
+    from agents.workers import Workers
 
 PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "daml")
 FILMS = 3
@@ -72,11 +73,12 @@ class Report:
     def run(self) -> None:
         from agents.evaluation import SHOWN
         from agents.policies import write_text
+        from agents.workers import processes
 
         started = time.monotonic()
         numbers: dict[str, Any] = {"machine": machine(), "seed": self.seed, "versions": versions(), "policies": {}}
         sections = []
-        with progress_bar("rows") as bar:
+        with progress_bar("rows") as bar, processes(cores()) as workers:
             for name in self.policies:
                 stored = find_policy(name)
                 for env in env_names(stored.config.env):
@@ -85,7 +87,7 @@ class Report:
                     results = {}
                     for video in SHOWN:
                         bar.update(job, note=video)
-                        results[video] = self._evaluate(stored, env, video)
+                        results[video] = self._evaluate(stored, env, video, workers)
                         bar.advance(job)
                     bar.update(job, note="films")
                     said = self._numbers(name, stored, results)
@@ -98,7 +100,7 @@ class Report:
         write_text(self.out / "report.html", page(numbers, sections))
         console.print(f"report: {self.out / 'report.html'}, its numbers: {self.out / 'report.json'}")
 
-    def _evaluate(self, stored: "StoredPolicy", env: str, video: str) -> "Evaluation":
+    def _evaluate(self, stored: "StoredPolicy", env: str, video: str, workers: "Workers") -> "Evaluation":
         from agents.evaluation import evaluate_preset
 
         return evaluate_preset(
@@ -111,7 +113,7 @@ class Report:
             trials=1,
             seed=self.seed,
             video=video,
-            workers=cores(),
+            workers=workers,
         )
 
     def _numbers(self, name: str, stored: "StoredPolicy", results: "dict[str, Evaluation]") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from scripts.progress import progress_bar
 if TYPE_CHECKING:
     from agents.evaluation import Report
     from agents.policies import StoredPolicy
+    from agents.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,17 @@ class Sweep:
 
     def run(self) -> None:
         from agents.policies import load_policy, write_text
+        from agents.workers import processes
 
         tasks = 3 if self.quick else self.tasks
         stored = load_policy(self.policy or self.env)
         conditions = list(SWEEPS[self.what](self.env))
         rows: dict[str, dict[str, Any]] = {}
-        with progress_bar("rows") as bar:
+        with progress_bar("rows") as bar, processes(cores()) as workers:
             job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
             for condition in conditions:
                 bar.update(job, note=condition.name)
-                report = evaluate_under(condition, stored, env_id(self.env), tasks, self.trials, self.seed)
+                report = evaluate_under(condition, stored, env_id(self.env), tasks, self.trials, self.seed, workers)
                 rows[condition.name] = report.summary() | {"condition": asdict(condition)}
                 bar.advance(job)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,13 @@ class Sweep:
 
 
 def evaluate_under(
-    condition: Condition, stored: "StoredPolicy", environment: str, tasks: int, trials: int, seed: int
+    condition: Condition,
+    stored: "StoredPolicy",
+    environment: str,
+    tasks: int,
+    trials: int,
+    seed: int,
+    workers: "Workers",
 ) -> "Report":
     """`agents.evaluation.evaluate` of a policy under a condition."""
     from agents.evaluation import evaluate
@@ -141,7 +149,7 @@ def evaluate_under(
         video=condition.video,
         gap=parse(condition.gap),
         videos=condition.videos,
-        workers=cores(),
+        workers=workers,
     )
 
 

@@ -207,13 +207,14 @@ class Train:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
         from agents.evaluation import evaluate_preset
         from agents.policies import PolicyConfig, save_policy
+        from agents.workers import processes
         from daml import read_log
 
         records = read_log(self.folder / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
         rows = {row_of(self.env, name, video): (name, video) for name in env_names(self.env) for video in CONTROLS}
         results: dict[str, Any] = {}
-        with progress_bar("videos") as bar:
+        with progress_bar("videos") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=len(rows), note="")
             for row, (name, video) in rows.items():
                 bar.update(job, note=row)
@@ -227,7 +228,7 @@ class Train:
                     trials=self.eval_trials,
                     seed=EVALUATION_SEED,
                     video=video,
-                    workers=cores(),
+                    workers=workers,
                 )
                 results[row] = report.summary() | {"seed": EVALUATION_SEED}
                 bar.advance(job)

@@ -1,6 +1,7 @@
 """Adaptation to a video, evaluation, and policies on disk."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_po
 from agents.presets import PRESETS, find_preset
 from agents.statistics import wilson
 from agents.view import REACHING, Sizes
+from agents.workers import Workers, processes
 from daml import CheckpointError, MetaParams
 from demos.human import human_video
 from demos.record import record
@@ -138,10 +140,18 @@ def test_a_policy_that_ignores_the_video_is_right_one_time_in_three() -> None:
 
 
 def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
-    def run(seed: int, workers: int) -> list[float]:
-        report = evaluate(
-            PRESETS["fast"].imitator(1), fresh(), env_id=ENV, split="val", tasks=6, trials=1, seed=seed, workers=workers
-        )
+    def run(seed: int, number: int) -> list[float]:
+        with processes(number) as workers:
+            report = evaluate(
+                PRESETS["fast"].imitator(1),
+                fresh(),
+                env_id=ENV,
+                split="val",
+                tasks=6,
+                trials=1,
+                seed=seed,
+                workers=workers,
+            )
         return report.distances.ravel().tolist()
 
     assert run(0, 1) == run(0, 2)
@@ -150,13 +160,18 @@ def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"tasks": 0}, {"trials": 0}, {"workers": 0}, {"videos": 0}, {"split": "all"}, {"video": "mirror"}],
+    [{"tasks": 0}, {"trials": 0}, {"videos": 0}, {"split": "all"}, {"video": "mirror"}],
     ids=str,
 )
 def test_bad_evaluation_arguments_are_named(options: dict) -> None:
     arguments = {"env_id": ENV, "split": "test", "tasks": 1, "trials": 1, "seed": 0} | options
     with pytest.raises(AgentError, match=f"{next(iter(options))}: got"):
         evaluate(PRESETS["fast"].imitator(1), fresh(), **arguments)
+
+
+def test_less_than_one_worker_is_named() -> None:
+    with pytest.raises(AgentError, match="workers: got 0"), processes(0):
+        pass
 
 
 def test_an_unknown_preset_is_named() -> None:
@@ -212,7 +227,13 @@ PAIRS = [(name, env) for name in bundled() for env in env_names(name)]
 """Every policy in the box with every environment that it is for."""
 
 
-def in_the_box(name: str, env: str, video: str, tasks: int) -> Report:
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with processes(2) as started:
+        yield started
+
+
+def in_the_box(name: str, env: str, video: str, tasks: int, workers: Workers) -> Report:
     stored = load_policy(name)
     return evaluate_preset(
         stored.preset,
@@ -224,29 +245,29 @@ def in_the_box(name: str, env: str, video: str, tasks: int) -> Report:
         trials=1,
         seed=12_345,
         video=video,
-        workers=2,
+        workers=workers,
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "env"), PAIRS)
-def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str) -> None:
+def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str, workers: Workers) -> None:
     recorded = load_policy(name).config.results[row_of(name, env, "human")]
-    report = in_the_box(name, env, "human", 60)
+    report = in_the_box(name, env, "human", 60, workers)
     assert report.interval()[1] >= recorded["ci_low"], "below what is recorded for it"
     assert report.nearest.mean() > 0.8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "env"), PAIRS)
-def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str) -> None:
+def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str, workers: Workers) -> None:
     low, high = PREDICTED["wrong"]
-    assert low <= in_the_box(name, env, "wrong", 30).nearest.mean() <= high
+    assert low <= in_the_box(name, env, "wrong", 30, workers).nearest.mean() <= high
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
 @pytest.mark.parametrize("video", sorted(PREDICTED.keys() - {"wrong"}))
-def test_every_control_is_where_it_was_predicted(video: str) -> None:
+def test_every_control_is_where_it_was_predicted(video: str, workers: Workers) -> None:
     low, high = PREDICTED[video]
-    assert low - 1e-9 <= in_the_box("reach", "reach", video, 30).nearest.mean() <= high + 1e-9
+    assert low - 1e-9 <= in_the_box("reach", "reach", video, 30, workers).nearest.mean() <= high + 1e-9
