@@ -14,7 +14,7 @@ from daml.adapt import trajectory
 from daml.errors import MetaLearningError
 from daml.losses import supervised
 from daml.lstm import init_lstm, lstm_rule
-from daml.rules import first_order, gradient_descent
+from daml.rules import gradient_descent
 from daml.tasks.glyphs import glyphs
 from daml.types import Example, MetaLearner, MetaParams, Params, Rule, Task
 
@@ -167,8 +167,8 @@ def gradient_rule(meta: MetaParams) -> Rule:
 
 
 def recurrent_rule(meta: MetaParams) -> Rule:
-    """The LSTM as in its paper: second derivatives are ignored."""
-    return first_order(lstm_rule(meta["rule"]))
+    """The LSTM, differentiated exactly. Its paper ignores second derivatives; the features need them."""
+    return lstm_rule(meta["rule"])
 
 
 RULES = {"gradient": gradient_rule, "lstm": recurrent_rule}
