@@ -7,7 +7,7 @@ hand-written  the method with a loss that nobody learned: look at what changes o
 contextual    an embedding of the video goes into the policy; nothing adapts (Duan et al. 2017, arXiv 1703.07326)
 lstm          the same, by a recurrent network over the video and then the robot's image ("DA-LSTM" of Yu et al. 2018)
 
-Each is an `Imitator` like `agents.fast.fast`.
+Each is an `Imitator` like `agents.fast.fast`, made of functions of this module, which can be sent to other processes.
 """
 
 import math
@@ -40,44 +40,55 @@ def first_order_fast(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
 
 def linear_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """`fast`, with the squared norm of a linear readout of each frame's activations as the learned loss."""
-
-    def init(generator: torch.Generator) -> MetaParams:
-        psi: Params = {}
-        init_linear(psi, "readout", 2 + 3 + HIDDEN + sizes.action, HIDDEN // 4, generator)
-        return {**fast.init(sizes, generator), "psi": psi}
-
-    def read(psi: Params, seen: meta_net.Activations) -> Tensor:
-        frames = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
-        return linear(psi, "readout", frames).square().mean()
-
-    def adapt_head(meta: MetaParams, video: View) -> fast.Adapted:
-        inner = learned(meta_net.act, read, meta["psi"])
-        rule = gradient_descent(meta["rates"], clip=fast.CLIP)
-        head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-        return fast.Adapted(head, _nothing_proposed(video), meta["trunk"]["log_spread"])
-
     usual = fast.fast(inner_steps, sizes)
-    return usual._replace(learner=usual.learner._replace(init=init, adapt=adapt_head))
+    return usual._replace(
+        learner=usual.learner._replace(
+            init=partial(_init_linear_loss, sizes), adapt=partial(_adapt_linear, inner_steps)
+        )
+    )
+
+
+def _init_linear_loss(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    psi: Params = {}
+    init_linear(psi, "readout", 2 + 3 + HIDDEN + sizes.action, HIDDEN // 4, generator)
+    return {**fast.init(sizes, generator), "psi": psi}
+
+
+def _read(psi: Params, seen: meta_net.Activations) -> Tensor:
+    frames = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
+    return linear(psi, "readout", frames).square().mean()
+
+
+def _adapt_linear(inner_steps: int, meta: MetaParams, video: View) -> fast.Adapted:
+    inner = learned(meta_net.act, _read, meta["psi"])
+    rule = gradient_descent(meta["rates"], clip=fast.CLIP)
+    head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
+    return fast.Adapted(head, _nothing_proposed(video), meta["trunk"]["log_spread"])
 
 
 def handwritten_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """`fast`, with a rule of thumb as the loss: the goal is where something changes at the very end of the video."""
-
-    def init(generator: torch.Generator) -> MetaParams:
-        return {group: params for group, params in fast.init(sizes, generator).items() if group != "psi"}
-
-    def adapt_head(meta: MetaParams, video: View) -> fast.Adapted:
-        where = changed_last(video.seen.features)
-
-        def inner(theta: Params, video: View) -> Tensor:
-            return -(where.exp() * meta_net.act(theta, video).log_attention[0, 0]).sum()
-
-        rule = gradient_descent(meta["rates"], clip=fast.CLIP)
-        head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-        return fast.Adapted(head, _nothing_proposed(video)._replace(where=where), meta["trunk"]["log_spread"])
-
     usual = fast.fast(inner_steps, sizes)
-    return usual._replace(learner=usual.learner._replace(init=init, adapt=adapt_head))
+    return usual._replace(
+        learner=usual.learner._replace(
+            init=partial(_init_handwritten, sizes), adapt=partial(_adapt_handwritten, inner_steps)
+        )
+    )
+
+
+def _init_handwritten(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    return {group: params for group, params in fast.init(sizes, generator).items() if group != "psi"}
+
+
+def _adapt_handwritten(inner_steps: int, meta: MetaParams, video: View) -> fast.Adapted:
+    where = changed_last(video.seen.features)
+
+    def inner(theta: Params, video: View) -> Tensor:
+        return -(where.exp() * meta_net.act(theta, video).log_attention[0, 0]).sum()
+
+    rule = gradient_descent(meta["rates"], clip=fast.CLIP)
+    head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
+    return fast.Adapted(head, _nothing_proposed(video)._replace(where=where), meta["trunk"]["log_spread"])
 
 
 def changed_last(features: Tensor) -> Tensor:
@@ -92,47 +103,52 @@ def changed_last(features: Tensor) -> Tensor:
 
 def contextual(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
     """The query and the bias transform are read off an embedding of the video: temporal convolutions, then the mean."""
-
-    def init(generator: torch.Generator) -> MetaParams:
-        psi: Params = {}
-        init_conv(psi, "time1", 3 * CHANNELS, EMBEDDING, (KERNEL,), generator)
-        init_conv(psi, "time2", EMBEDDING, EMBEDDING, (KERNEL,), generator)
-        return {**fast.init(sizes, generator), "psi": _init_readout(psi, generator)}
-
-    def condition(meta: MetaParams, video: View) -> fast.Adapted:
-        x = frame_summaries(video.seen.features).T[None]
-        x = F.relu(conv1d(meta["psi"], "time1", x))
-        x = F.relu(conv1d(meta["psi"], "time2", x))
-        return _conditioned(meta, x.mean(-1)[0], video)
-
     usual = fast.fast(0, sizes)
-    return usual._replace(learner=usual.learner._replace(init=init, adapt=condition))
+    return usual._replace(learner=usual.learner._replace(init=partial(_init_contextual, sizes), adapt=_condition))
+
+
+def _init_contextual(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    psi: Params = {}
+    init_conv(psi, "time1", 3 * CHANNELS, EMBEDDING, (KERNEL,), generator)
+    init_conv(psi, "time2", EMBEDDING, EMBEDDING, (KERNEL,), generator)
+    return {**fast.init(sizes, generator), "psi": _init_readout(psi, generator)}
+
+
+def _condition(meta: MetaParams, video: View) -> fast.Adapted:
+    x = frame_summaries(video.seen.features).T[None]
+    x = F.relu(conv1d(meta["psi"], "time1", x))
+    x = F.relu(conv1d(meta["psi"], "time2", x))
+    return _conditioned(meta, x.mean(-1)[0], video)
 
 
 def recurrent(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
     """The same with an LSTM: over the frames of the video, and one step more on the robot's image."""
-
-    def init(generator: torch.Generator) -> MetaParams:
-        psi: Params = {}
-        init_linear(psi, "gates", 3 * CHANNELS + EMBEDDING, 4 * EMBEDDING, generator, gain=0.5)
-        return {**fast.init(sizes, generator), "psi": _init_readout(psi, generator)}
-
-    def watch(meta: MetaParams, video: View) -> tuple[MetaParams, Tensor, Tensor, fast.Adapted]:
-        frames = frame_summaries(video.seen.features)
-        hidden = cell = frames.new_zeros(EMBEDDING)
-        for frame in frames:
-            hidden, cell = lstm_step(meta["psi"], frame, hidden, cell)
-        return meta, hidden, cell, _conditioned(meta, hidden, video)
-
-    def act(watched: tuple[MetaParams, Tensor, Tensor, fast.Adapted], inputs: View) -> dict[str, Tensor]:
-        meta, hidden, cell, adapted = watched
-        image = frame_summaries(inputs.seen.features[:1])[0]
-        hidden, _ = lstm_step(meta["psi"], image, hidden, cell)
-        head = _conditioned(meta, hidden, inputs).head
-        return fast.predict(adapted._replace(head=head), inputs)
-
     usual = fast.fast(0, sizes)
-    return usual._replace(learner=usual.learner._replace(init=init, adapt=watch, predict=act))
+    return usual._replace(
+        learner=usual.learner._replace(init=partial(_init_recurrent, sizes), adapt=_watch, predict=_act)
+    )
+
+
+def _init_recurrent(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    psi: Params = {}
+    init_linear(psi, "gates", 3 * CHANNELS + EMBEDDING, 4 * EMBEDDING, generator, gain=0.5)
+    return {**fast.init(sizes, generator), "psi": _init_readout(psi, generator)}
+
+
+def _watch(meta: MetaParams, video: View) -> tuple[MetaParams, Tensor, Tensor, fast.Adapted]:
+    frames = frame_summaries(video.seen.features)
+    hidden = cell = frames.new_zeros(EMBEDDING)
+    for frame in frames:
+        hidden, cell = lstm_step(meta["psi"], frame, hidden, cell)
+    return meta, hidden, cell, _conditioned(meta, hidden, video)
+
+
+def _act(watched: tuple[MetaParams, Tensor, Tensor, fast.Adapted], inputs: View) -> dict[str, Tensor]:
+    meta, hidden, cell, adapted = watched
+    image = frame_summaries(inputs.seen.features[:1])[0]
+    hidden, _ = lstm_step(meta["psi"], image, hidden, cell)
+    head = _conditioned(meta, hidden, inputs).head
+    return fast.predict(adapted._replace(head=head), inputs)
 
 
 def frame_summaries(features: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Adaptation to a video, evaluation, and policies on disk."""
 
 import json
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +173,11 @@ def test_bad_evaluation_arguments_are_named(options: dict) -> None:
 def test_less_than_one_worker_is_named() -> None:
     with pytest.raises(AgentError, match="workers: got 0"), processes(0):
         pass
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_policy_can_be_sent_to_another_process(name: str) -> None:
+    pickle.dumps(PRESETS[name].imitator(PRESETS[name].inner_steps))
 
 
 def test_an_unknown_preset_is_named() -> None:

@@ -11,6 +11,7 @@ from agents.evaluation import SHOWN
 from agents.policies import PolicyConfig, StoredPolicy, bundled, load_policy
 from agents.presets import PRESETS
 from agents.view import REACHING
+from agents.workers import here
 from scripts.compare import Compare
 from scripts.sweep import SWEEPS, Condition, Sweep, evaluate_under
 
@@ -24,7 +25,7 @@ def fresh() -> StoredPolicy:
 
 
 def ends(condition: Condition) -> np.ndarray:
-    return evaluate_under(condition, fresh(), REACH, 1, 1, 0).distances
+    return evaluate_under(condition, fresh(), REACH, 1, 1, 0, here).distances
 
 
 @pytest.mark.parametrize("what", SWEEPS)
