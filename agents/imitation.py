@@ -33,6 +33,7 @@ class Imitator(NamedTuple):
     frames: of a video that it watches.  size: side of its images [px].
     images: of an episode that it acts on: the first one, or every one.
     states: of a demonstration that it imitates in a meta-step.
+    glances: of the goal objects elsewhere, for each task of a meta-step (`demos.glances`).
     """
 
     learner: MetaLearner
@@ -43,6 +44,7 @@ class Imitator(NamedTuple):
     size: int
     images: Literal["first", "every"]
     states: int
+    glances: int = 0
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from demos.errors import DemoError
+from demos.glances import glances
 from demos.human import VIDEO_FPS, frames_before_touched, human_video
 from demos.record import demonstrate, shaken
 from demos.skills import find_skill
@@ -20,7 +22,7 @@ from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
 
 
-def describe(env_id: str, split: str, seed: int, n_sets: int, size: int) -> DatasetInfo:
+def describe(env_id: str, split: str, seed: int, n_sets: int, size: int, n_glances: int = 0) -> DatasetInfo:
     """What a dataset of an environment holds. Arguments as in `collect`.
 
     Raises:
@@ -42,11 +44,20 @@ def describe(env_id: str, split: str, seed: int, n_sets: int, size: int) -> Data
         state[0],
         action[0],  # type: ignore[index]
         skill.n_points,
+        n_glances,
     )
 
 
 def collect(
-    folder: Path, *, env_id: str, split: str, n_sets: int, seed: int, size: int = 64, workers: int | None = None
+    folder: Path,
+    *,
+    env_id: str,
+    split: str,
+    n_sets: int,
+    seed: int,
+    size: int = 64,
+    n_glances: int = 0,
+    workers: int | None = None,
 ) -> Iterator[int]:
     """Collects the sets of a dataset that are still missing; run again after a stop, it goes on.
 
@@ -57,6 +68,7 @@ def collect(
         n_sets: object sets, each with `N_OBJECTS` human videos and as many robot demonstrations.
         seed: of everything.
         size: side of the frames [px].
+        n_glances: further images of each set, see `demos.glances`.
         workers: processes; one for each core when None.
 
     Yields:
@@ -75,7 +87,9 @@ def collect(
         raise DemoError(f"seed: got {seed}, allowed 0 or more")
     if size not in range(8, MAX_SIZE + 1):
         raise DemoError(f"size: got {size}, allowed 8 to {MAX_SIZE} px")
-    info = describe(env_id, split, seed, n_sets, size)
+    if n_glances < 0:
+        raise DemoError(f"glances: got {n_glances}, allowed 0 or more")
+    info = describe(env_id, split, seed, n_sets, size, n_glances)
     missing = create(folder, info).missing()
     done = n_sets - len(missing)
     yield done
@@ -96,7 +110,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
     tasks = sample_task_set(info.seed, info.split, index, env_id=info.env_id)
     env = gymnasium.make(info.env_id, image_size=info.size, disable_env_checker=True)
     rng = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in info.arrays()}
+    rows: dict[str, list[np.ndarray]] = defaultdict(list)
     for goal in range(info.n_goals):
         human = tasks.human_scene.with_goal(goal)
         robot = tasks.robot_scenes[0].with_goal(goal)
@@ -109,8 +123,11 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)
         rows["goal_points"].append(skill.goal_points(robot))
+    arrays = {name: np.stack(values) for name, values in rows.items()}
+    if info.glances:
+        arrays |= glances(env, env_id=info.env_id, split=info.split, seed=info.seed, index=index, n=info.glances)
     env.close()
-    return {name: np.stack(values) for name, values in rows.items()}
+    return arrays
 
 
 def one_thread() -> None:

@@ -14,6 +14,9 @@ from demos.augment import augment
 from demos.errors import DemoError
 from demos.storage import Dataset
 
+INPUTS = ("image", "state", "glance_frames")
+"""What of a task a policy is given; the rest is what should come out."""
+
 
 class SetTasks:
     """Draws meta-batches of whole object sets: all goals of a set in the same two scenes, told apart by the video."""
@@ -25,6 +28,7 @@ class SetTasks:
         images: Literal["first", "every"] = "every",
         states: int = 8,
         augmented: bool = True,
+        glances: int = 0,
         device: torch.device | str = "cpu",
     ) -> None:
         """
@@ -34,16 +38,22 @@ class SetTasks:
             images: of the robot's demonstration that a policy acts on: its first one, or the one of every step.
             states: steps of the robot's demonstration: the first one, where only the video tells, and later ones.
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
+            glances: images of `demos.glances` for each task.
             device: for the tensors.
 
         Raises:
-            DemoError: the videos are shorter.
+            DemoError: the videos are shorter, or a set has fewer glances.
         """
         if not 2 <= video_frames <= dataset.info.video_frames:
             raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
+        if not 0 <= glances <= dataset.info.glances:
+            raise DemoError(
+                f"glances of a task: got {glances}, allowed 0 to {dataset.info.glances} in {dataset.folder}; collect "
+                "one with --glances"
+            )
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
         self._augment = augmented
-        self._states, self._images = states, slice(1 if images == "first" else states)
+        self._glances, self._states, self._images = glances, states, slice(1 if images == "first" else states)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -56,7 +66,9 @@ class SetTasks:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
             [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
-            bool [tasks, video_frames], in which of its frames.
+            bool [tasks, video_frames], in which of its frames. With glances also the input "glance_frames" and the
+            targets "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of
+            `demos.storage`.
         """
         info = self._data.info
         most = info.n_sets * info.n_goals
@@ -77,13 +89,17 @@ class SetTasks:
             "action": self._data["robot_actions"][at, goal, steps],
             "pose": self._data["goal_points"][sets, goals][:, None],
         }
+        if self._glances:
+            which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : self._glances]
+            parts = ("frames", "points", "pixels", "table")
+            arrays |= {f"glance_{part}": self._data[f"glance_{part}"][at, which] for part in parts}
         if self._augment:
             for start in range(0, n_tasks, info.n_goals):
                 augment({name: array[start : start + info.n_goals] for name, array in arrays.items()}, rng, info.env_id)
         tensors = {name: self._tensor(array) for name, array in arrays.items()}
         query = Example(
-            {name: tensors[name] for name in ("image", "state")},
-            {name: tensors[name] for name in ("action", "pose", "shown_at", "shown_in")},
+            {name: tensors.pop(name) for name in INPUTS if name in tensors},
+            {name: tensor for name, tensor in tensors.items() if name != "video"},
         )
         return Task(tensors["video"], query)
 

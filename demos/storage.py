@@ -8,6 +8,11 @@ robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
 goal_points.npy     float32 [sets, goals, points, 3]  what a policy should know of the robot's scene [m]
+glance_frames.npy   uint8   [sets, glances, size, size, 3]  the same objects in other scenes, through other cameras...
+glance_points.npy   float32 [sets, glances, goals, points, 3]  ...what a policy should know of them [m]...
+glance_pixels.npy   float32 [sets, glances, goals, points, 2]  ...where that is in the image, (x, y) in [0, 1]...
+glance_table.npy    float32 [sets, glances, 4, 2]  ...and how far four points of the table are from where the
+                                                       usual camera sees them
 done/               an empty file for each set that is complete
 """
 
@@ -20,8 +25,9 @@ from typing import Literal
 import numpy as np
 
 from demos.errors import DemoError
+from demos.glances import TABLE_POINTS
 
-FORMAT = 3
+FORMAT = 4
 """Version of the layout above."""
 
 
@@ -30,7 +36,8 @@ class DatasetInfo:
     """What a dataset holds.
 
     env_id: registered id.  split: of the objects.  seed: of everything.  n_sets, n_goals, video_frames, steps: counts.
-    size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.
+    size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.  glances: single
+    images of a set in further scenes, see `demos.glances`.
     """
 
     env_id: str
@@ -44,12 +51,13 @@ class DatasetInfo:
     state: int
     action: int
     points: int
+    glances: int
     format: int = FORMAT
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
         """Name -> (dtype, shape) of every array."""
         lead, image = (self.n_sets, self.n_goals), (self.size, self.size, 3)
-        return {
+        arrays: dict[str, tuple[type, tuple[int, ...]]] = {
             "human_frames": (np.uint8, (*lead, self.video_frames, *image)),
             "goal_pixels": (np.float32, (*lead, 2)),
             "goal_frames": (np.int64, lead),
@@ -58,6 +66,15 @@ class DatasetInfo:
             "robot_actions": (np.float32, (*lead, self.steps, self.action)),
             "goal_points": (np.float32, (*lead, self.points, 3)),
         }
+        if self.glances:
+            lead = (self.n_sets, self.glances)
+            arrays |= {
+                "glance_frames": (np.uint8, (*lead, *image)),
+                "glance_points": (np.float32, (*lead, self.n_goals, self.points, 3)),
+                "glance_pixels": (np.float32, (*lead, self.n_goals, self.points, 2)),
+                "glance_table": (np.float32, (*lead, len(TABLE_POINTS), 2)),
+            }
+        return arrays
 
 
 class Dataset:

@@ -26,6 +26,8 @@ class Collect:
     """Folder of the dataset."""
     size: int = 64
     """Side of the square frames [px]."""
+    glances: int = 0
+    """Further images of each set through other cameras, which --preset precise learns from."""
     workers: int | None = None
     """Processes; one for each core when not given."""
     clips: int = 3
@@ -47,6 +49,7 @@ class Collect:
                 n_sets=self.sets,
                 seed=self.seed,
                 size=self.size,
+                n_glances=self.glances,
                 workers=self.workers,
             ):
                 bar.update(job, completed=done)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VALIDATE_EVERY = 500
 VALIDATION_TASKS = 60
 EVALUATION_SEED = 1
+GLANCES = 10
+"""Collected of each set, for a preset that looks at them (`demos.glances`)."""
 CONTROLS = ("human", "wrong", "blank", "none", "robot")
 """What the finished policy is shown; `daml sweep controls` has more."""
 
@@ -136,6 +138,7 @@ class Train:
         names = env_names(self.env)
         folder = self.data or self.folder / "data"
         folders = {name: folder / name if self.env == ALL else folder for name in names}
+        imitator = preset.imitator(preset.inner_steps)
         with progress_bar("sets") as bar:
             for name in names if self.data is None else []:
                 job = bar.add_task(f"collecting {name}", total=self.sets, note="")
@@ -145,7 +148,8 @@ class Train:
                     split="train",
                     n_sets=self.sets,
                     seed=self.seed,
-                    size=preset.imitator(preset.inner_steps).size,
+                    size=imitator.size,
+                    n_glances=GLANCES if imitator.glances else 0,
                     workers=cores(),
                 ):
                     bar.update(job, completed=done)
@@ -186,7 +190,14 @@ class Train:
                 state,
                 MixedTasks(
                     [
-                        SetTasks(data, imitator.frames, imitator.images, imitator.states, device=device)
+                        SetTasks(
+                            data,
+                            imitator.frames,
+                            imitator.images,
+                            imitator.states,
+                            glances=imitator.glances,
+                            device=device,
+                        )
                         for data in datasets
                     ]
                 ),

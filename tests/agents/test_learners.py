@@ -11,7 +11,7 @@ from daml import Example, MetaParams, Task, TrainState, loop_tasks, meta_grad, m
 
 METHODS = ("fast", "paper", "linear", "first-order")
 """Presets that adapt by gradient steps."""
-N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 32
+N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 64
 
 
 def some_tasks(seed: int = 0) -> Task:

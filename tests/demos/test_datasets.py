@@ -16,9 +16,10 @@ from demos.storage import Dataset, create, open_dataset
 from demos.tasks import N_OBJECTS, sample_task_set
 
 ENV, N_SETS, SEED, SIZE, FRAMES = "daml/Reach-v0", 4, 5, 16, 8
-INFO = describe(ENV, "train", SEED, N_SETS, SIZE)
+GLANCES = 3
+INFO = describe(ENV, "train", SEED, N_SETS, SIZE, GLANCES)
 STEPS, DISTURBANCE = SKILLS[ENV].steps, SKILLS[ENV].disturbance
-COLLECT = {"env_id": ENV, "split": "train", "n_sets": N_SETS, "seed": SEED, "size": SIZE}
+COLLECT = {"env_id": ENV, "split": "train", "n_sets": N_SETS, "seed": SEED, "size": SIZE, "n_glances": GLANCES}
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +138,12 @@ def test_a_creation_that_was_stopped_is_begun_again(tmp_path):
     assert json.loads((folder / "dataset.json").read_text())["seed"] == SEED
 
 
-@pytest.mark.parametrize(("name", "value"), [("seed", 6), ("split", "val"), ("size", 24), ("n_sets", 5)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("seed", 6), ("split", "val"), ("size", 24), ("n_sets", 5), ("n_glances", 0)]
+)
 def test_a_dataset_of_other_content_is_not_continued(copy, name, value):
-    before = content(copy)
-    with pytest.raises(DemoError, match=rf"got .*{name}=.* allowed .*{name}={value!r}.* choose another folder"):
+    before, what = content(copy), name.removeprefix("n_")
+    with pytest.raises(DemoError, match=rf"got .*{what}=.* allowed .*{what}={value!r}.* choose another folder"):
         list(collect(copy, **(COLLECT | {name: value}), workers=1))
     assert content(copy) == before
 
@@ -168,6 +171,7 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
         ("seed", -1, "0 or more"),
         ("size", 4, "8 to"),
         ("size", 10**6, "8 to"),
+        ("n_glances", -1, "0 or more"),
     ],
 )
 def test_a_bad_argument_is_refused_before_anything_is_written(tmp_path, name, value, allowed):
@@ -264,6 +268,36 @@ def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
     every, first = batch(data, 0), SetTasks(data, FRAMES, "first", augmented=False).sample(6, np.random.default_rng(0))
     assert torch.equal(first.query.inputs["image"], every.query.inputs["image"][:, :1])
     assert torch.equal(first.query.inputs["state"], every.query.inputs["state"])
+
+
+def test_glances_are_the_same_objects_elsewhere_and_change_nothing_else(data):
+    plain, some = batch(data, 0), SetTasks(data, FRAMES, glances=2, augmented=False).sample(6, np.random.default_rng(0))
+    frames, points = some.query.inputs["glance_frames"], some.query.targets["glance_points"]
+    assert frames.shape == (6, 2, SIZE, SIZE, 3)
+    assert points.shape == (6, 2, N_OBJECTS, 1, 3)
+    assert torch.equal(some.support, plain.support)
+    assert torch.equal(some.query.targets["action"], plain.query.targets["action"])
+    for i in range(6):
+        at, _ = which(data, some, i)
+        (first,), (second,) = (rows(data["glance_frames"], frame.numpy()) for frame in frames[i])
+        assert first != second
+        for glance, (index, number) in enumerate((first, second)):
+            assert index == at
+            for name in ("points", "pixels", "table"):
+                got = some.query.targets[f"glance_{name}"][i, glance].numpy()
+                assert np.array_equal(got, data[f"glance_{name}"][index, number])
+
+
+def test_more_glances_than_a_set_has_are_an_error(data):
+    with pytest.raises(DemoError, match=r"got 4, allowed 0 to 3 in .*; collect one with --glances"):
+        SetTasks(data, FRAMES, glances=4)
+
+
+def test_without_glances_the_rest_is_the_same():
+    without = demonstrate_set(describe(ENV, "train", SEED, N_SETS, SIZE), 0)
+    both = demonstrate_set(INFO, 0)
+    assert set(both) - set(without) == {name for name in both if name.startswith("glance_")}
+    assert all(np.array_equal(both[name], without[name]) for name in without)
 
 
 def test_augmentation_changes_a_batch_and_leaves_the_data_alone(data):
