@@ -1,12 +1,12 @@
 """Processes that run what can be done side by side."""
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing.pool import Pool
 from typing import Any, Protocol
 
 from agents.errors import AgentError
-from demos.collect import one_thread
+from demos.processes import pool
 
 
 class Job(Protocol):
@@ -26,9 +26,10 @@ def here(jobs: Iterable[Job]) -> Iterator[Any]:
 
 @contextmanager
 def processes(number: int) -> Iterator[Workers]:
-    """Starts processes of one thread each that run jobs until the end of the `with`; a single one is this process.
+    """Processes of one thread each that run jobs until the end of the `with`; a single one is this process.
 
-    Starting takes seconds, so that several evaluations should share them. The results do not depend on their number.
+    They are started when there are jobs for them, no more than there are jobs. That takes seconds, so that several
+    evaluations should share them. The results do not depend on their number.
 
     Raises:
         AgentError: less than one.
@@ -38,9 +39,21 @@ def processes(number: int) -> Iterator[Workers]:
     if number == 1:
         yield here
         return
-    # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
-    with multiprocessing.get_context("spawn").Pool(number, initializer=one_thread) as pool:
-        yield lambda jobs: pool.imap(_run, jobs)
+    with ExitStack() as stack:
+        started: list[Pool] = []  # the last one is in use
+        n_started = 0
+
+        def run(jobs: Iterable[Job]) -> Iterator[Any]:
+            nonlocal n_started
+            jobs = list(jobs)
+            if (needed := max(1, min(number, len(jobs)))) > n_started:
+                if started:
+                    started[-1].close()
+                started.append(stack.enter_context(pool(needed)))
+                n_started = needed
+            return started[-1].imap(_run, jobs)
+
+        yield run
 
 
 def _run(job: Job) -> Any:

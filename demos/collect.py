@@ -1,6 +1,5 @@
 """Collection: fills a dataset with demonstrations, on all cores, the same whatever their number."""
 
-import multiprocessing
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,11 +7,11 @@ from pathlib import Path
 
 import gymnasium
 import numpy as np
-import torch
 
 from demos.errors import DemoError
 from demos.glances import glances
 from demos.human import VIDEO_FPS, frames_before_touched, human_video
+from demos.processes import pool
 from demos.record import demonstrate, shaken
 from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
@@ -97,9 +96,8 @@ def collect(
         return
     jobs = [(folder, info, i) for i in missing]
     workers = min(workers or os.cpu_count() or 1, len(jobs))
-    # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
-    with multiprocessing.get_context("spawn").Pool(workers, initializer=one_thread) as pool:
-        for _ in pool.imap_unordered(_collect_one, jobs, chunksize=4):
+    with pool(workers) as processes:
+        for _ in processes.imap_unordered(_collect_one, jobs, chunksize=4):
             done += 1
             yield done
 
@@ -128,12 +126,6 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         arrays |= glances(env, env_id=info.env_id, split=info.split, seed=info.seed, index=index, n=info.glances)
     env.close()
     return arrays
-
-
-def one_thread() -> None:
-    """Keeps a worker process to one core: the threads of the software renderer and of torch would fight over them."""
-    os.environ["LP_NUM_THREADS"] = "1"
-    torch.set_num_threads(1)
 
 
 def _collect_one(job: tuple[Path, DatasetInfo, int]) -> None:

@@ -96,7 +96,8 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     import mujoco
     import numpy as np
 
-    from demos.collect import demonstrate_set, describe, one_thread
+    from demos.collect import demonstrate_set, describe
+    from demos.processes import one_thread
     from demos.tasks import sample_task_set
     from envs.appearance import CAMERA
     from envs.render import Camera
@@ -153,7 +154,7 @@ def bench_expert(env_name: str, seeds: int) -> dict[str, Any]:
     import numpy as np
 
     from agents.statistics import wilson
-    from demos.collect import one_thread
+    from demos.processes import one_thread
     from demos.record import demonstrate, shaken
     from demos.skills import find_skill
     from envs.scene import sample_scene

@@ -1,7 +1,7 @@
 """`daml sweep`: one policy, one table: success under every domain gap, every control, every way to adapt."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -99,7 +99,7 @@ class Sweep:
         from agents.policies import load_policy, write_text
         from agents.workers import processes
 
-        tasks = 3 if self.quick else self.tasks
+        sweep = replace(self, tasks=3) if self.quick else self
         stored = load_policy(self.policy or self.env)
         conditions = list(SWEEPS[self.what](self.env))
         rows: dict[str, dict[str, Any]] = {}
@@ -107,50 +107,41 @@ class Sweep:
             job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
             for condition in conditions:
                 bar.update(job, note=condition.name)
-                report = evaluate_under(condition, stored, env_id(self.env), tasks, self.trials, self.seed, workers)
+                report = sweep.evaluate(condition, stored, workers)
                 rows[condition.name] = report.summary() | {"condition": asdict(condition)}
                 bar.advance(job)
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"{self.what}-{self.env}"
         result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
         write_text(path.with_suffix(".json"), dumps(result | {"machine": machine(), "rows": rows}, indent=2) + "\n")
-        draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {tasks} tasks x {self.trials}")
+        draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
         console.print(f"{'':24s}  success  95 % interval    right object")
         for name, row in rows.items():
             interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
             console.print(f"{name:24s}  {row['success']:7.3f}  {interval}  {row['nearest']:12.3f}")
         console.print(f"results: {path}.json, picture: {path}.png")
 
+    def evaluate(self, condition: Condition, stored: "StoredPolicy", workers: "Workers") -> "Report":
+        """`agents.evaluation.evaluate` of a policy under a condition."""
+        from agents.evaluation import evaluate
+        from demos.gap import parse
 
-def evaluate_under(
-    condition: Condition,
-    stored: "StoredPolicy",
-    environment: str,
-    tasks: int,
-    trials: int,
-    seed: int,
-    workers: "Workers",
-) -> "Report":
-    """`agents.evaluation.evaluate` of a policy under a condition."""
-    from agents.evaluation import evaluate
-    from demos.gap import parse
-
-    steps = stored.preset.inner_steps if condition.inner_steps is None else condition.inner_steps
-    rest = condition.rates.get("", 1.0)
-    rates = {name: rate * condition.rates.get(name, rest) for name, rate in stored.meta["rates"].items()}
-    return evaluate(
-        stored.preset.imitator(steps, stored.config.sizes),
-        {**stored.meta, "rates": rates},
-        env_id=environment,
-        split="test",
-        tasks=tasks,
-        trials=trials,
-        seed=seed,
-        video=condition.video,
-        gap=parse(condition.gap),
-        videos=condition.videos,
-        workers=workers,
-    )
+        steps = stored.preset.inner_steps if condition.inner_steps is None else condition.inner_steps
+        rest = condition.rates.get("", 1.0)
+        rates = {name: rate * condition.rates.get(name, rest) for name, rate in stored.meta["rates"].items()}
+        return evaluate(
+            stored.preset.imitator(steps, stored.config.sizes),
+            {**stored.meta, "rates": rates},
+            env_id=env_id(self.env),
+            split="test",
+            tasks=self.tasks,
+            trials=self.trials,
+            seed=self.seed,
+            video=condition.video,
+            gap=parse(condition.gap),
+            videos=condition.videos,
+            workers=workers,
+        )
 
 
 def draw(path: Path, rows: dict[str, dict[str, Any]], title: str) -> None:

@@ -13,9 +13,8 @@ from agents.presets import PRESETS
 from agents.view import REACHING
 from agents.workers import here
 from scripts.compare import Compare
-from scripts.sweep import SWEEPS, Condition, Sweep, evaluate_under
+from scripts.sweep import SWEEPS, Condition, Sweep
 
-REACH = "daml/Reach-v0"
 box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
 
 
@@ -25,7 +24,7 @@ def fresh() -> StoredPolicy:
 
 
 def ends(condition: Condition) -> np.ndarray:
-    return evaluate_under(condition, fresh(), REACH, 1, 1, 0, here).distances
+    return Sweep("controls", tasks=1, seed=0).evaluate(condition, fresh(), here).distances
 
 
 @pytest.mark.parametrize("what", SWEEPS)
