@@ -35,7 +35,7 @@ _UNHINTED = replace(FAST, hint=0.0, hint_steps=0)
 
 PRESETS: dict[str, Preset] = {
     "fast": FAST,
-    "precise": replace(FAST, imitator=precise, steps=4500),
+    "precise": replace(FAST, imitator=precise, steps=6000),
     "paper": Preset(
         paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
     ),
