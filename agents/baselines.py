@@ -63,7 +63,7 @@ def _adapt_linear(inner_steps: int, meta: MetaParams, video: View) -> fast.Adapt
     inner = learned(meta_net.act, _read, meta["psi"])
     rule = gradient_descent(meta["rates"], clip=fast.CLIP)
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-    return fast.Adapted(head, _nothing_proposed(video), meta["trunk"]["log_spread"])
+    return fast.Adapted(head, nothing_proposed(video), meta["trunk"]["log_spread"])
 
 
 def handwritten_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
@@ -71,12 +71,13 @@ def handwritten_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     usual = fast.fast(inner_steps, sizes)
     return usual._replace(
         learner=usual.learner._replace(
-            init=partial(_init_handwritten, sizes), adapt=partial(_adapt_handwritten, inner_steps)
+            init=partial(without_learned_loss, sizes), adapt=partial(_adapt_handwritten, inner_steps)
         )
     )
 
 
-def _init_handwritten(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+def without_learned_loss(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    """The meta-parameters of `fast`, but for those of its loss."""
     return {group: params for group, params in fast.init(sizes, generator).items() if group != "psi"}
 
 
@@ -88,7 +89,7 @@ def _adapt_handwritten(inner_steps: int, meta: MetaParams, video: View) -> fast.
 
     rule = gradient_descent(meta["rates"], clip=fast.CLIP)
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-    return fast.Adapted(head, _nothing_proposed(video)._replace(where=where), meta["trunk"]["log_spread"])
+    return fast.Adapted(head, nothing_proposed(video)._replace(where=where), meta["trunk"]["log_spread"])
 
 
 def changed_last(features: Tensor) -> Tensor:
@@ -181,10 +182,10 @@ def _conditioned(meta: MetaParams, embedding: Tensor, view: View) -> fast.Adapte
         "query": theta["query"] + linear(psi, "query", embedding),
         "bias_transform": theta["bias_transform"] + linear(psi, "context", embedding),
     }
-    return fast.Adapted(head, _nothing_proposed(view), meta["trunk"]["log_spread"])
+    return fast.Adapted(head, nothing_proposed(view), meta["trunk"]["log_spread"])
 
 
-def _nothing_proposed(view: View) -> Proposal:
+def nothing_proposed(view: View) -> Proposal:
     """Every cell and frame alike: these methods propose nothing, and get no hint."""
     frames, cells = len(view.seen.features), view.seen.features[0, 0].numel()
     like = view.seen.features

@@ -25,8 +25,9 @@ from daml import MetaParams
 from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstrate, record
+from demos.skills import skill_of
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
-from demos.types import Episode, Video
+from demos.types import Demonstration, Episode, Video
 from envs.objects import ALL_SPLITS
 from envs.reaching import CONTROL_PERIOD
 
@@ -52,8 +53,9 @@ def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
 
 
 def _robot(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
-    images = demonstrate(env, tasks.human_scene.with_goal(goal)).images
-    return Video(images, CONTROL_PERIOD * np.arange(len(images)))
+    scene = tasks.human_scene.with_goal(goal)
+    done, points = demonstrate(env, scene), skill_of(scene).goal_points(scene)
+    return Demonstration(done.images, CONTROL_PERIOD * np.arange(len(done.images)), done.states, done.actions, points)
 
 
 def _frames(order: Callable[[int, np.random.Generator], np.ndarray]) -> Shown:
@@ -202,7 +204,7 @@ def evaluate_preset(preset: Preset, meta: MetaParams, *, sizes: Sizes, video: st
     if video not in SHOWN:
         raise AgentError(f"video: got {video!r}, allowed {list(SHOWN)}")
     imitator = preset.imitator(0 if video == "none" else preset.inner_steps, sizes)
-    return evaluate(imitator, meta, video="human" if video == "none" else video, **options)
+    return evaluate(imitator, meta, video=preset.shown if video == "none" else video, **options)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,17 @@ Perceive = Callable[[MetaParams, Tensor], Any]
 [n, ...]. It is shared by all tasks and not adapted."""
 
 
+def watch(imitator: "Imitator", meta: MetaParams, video: Video) -> View:
+    """What is seen in some frames of a video; the robot's state is not known there."""
+    frames = torch.tensor(watched_frames(imitator, video), device=device_of(meta))
+    seen = imitator.perceive(meta, frames)
+    return View(seen, torch.zeros(len(frames), imitator.sizes.state, device=frames.device))
+
+
+Support = Callable[["Imitator", MetaParams, Video], Any]
+"""(imitator, meta-parameters, what is shown) -> the support that its learner adapts on."""
+
+
 class Imitator(NamedTuple):
     """A meta-learner that imitates videos, and what it needs to be fed.
 
@@ -34,6 +45,8 @@ class Imitator(NamedTuple):
     images: of an episode that it acts on: the first one, or every one.
     states: of a demonstration that it imitates in a meta-step.
     glances: of the goal objects elsewhere, for each task of a meta-step (`demos.glances`).
+    support: what the learner adapts on, of a video.
+    lessons: whether that is the robot's own demonstrations (`demos.types.Demonstration`), with their actions.
     """
 
     learner: MetaLearner
@@ -45,6 +58,8 @@ class Imitator(NamedTuple):
     images: Literal["first", "every"]
     states: int
     glances: int = 0
+    support: "Support" = watch
+    lessons: bool = False
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
@@ -132,10 +147,7 @@ def adapt_to_video(imitator: Imitator, meta: MetaParams, video: Video) -> Policy
     """
     if video.n_frames < 2:
         raise AgentError(f"video: got {video.n_frames} frame, allowed 2 or more")
-    frames = torch.tensor(watched_frames(imitator, video), device=device_of(meta))
-    seen = imitator.perceive(meta, frames)
-    view = View(seen, torch.zeros(len(frames), imitator.sizes.state, device=frames.device))
-    return Policy(imitator, meta, imitator.learner.adapt(meta, view))
+    return Policy(imitator, meta, imitator.learner.adapt(meta, imitator.support(imitator, meta, video)))
 
 
 def adapt_to_videos(imitator: Imitator, meta: MetaParams, videos: Sequence[Video]) -> Policy:

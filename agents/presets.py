@@ -7,6 +7,7 @@ from agents.baselines import contextual, first_order_fast, handwritten_loss, lin
 from agents.errors import AgentError
 from agents.fast import fast
 from agents.imitation import Imitator
+from agents.mil import mil
 from agents.paper import paper
 from agents.precise import precise
 
@@ -17,7 +18,7 @@ class Preset:
 
     imitator: number of inner steps, sizes -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
     meta-batch.  learning_rate: of Adam, at its highest.  hint: weight of the hint.  hint_steps: after which it is gone.
-    max_norm: bound on the meta-gradient's norm.
+    max_norm: bound on the meta-gradient's norm.  shown: what it is evaluated on, of `agents.evaluation.VIDEOS`.
     """
 
     imitator: Callable[..., Imitator]
@@ -28,6 +29,7 @@ class Preset:
     hint: float
     hint_steps: int
     max_norm: float
+    shown: str = "human"
 
 
 FAST = Preset(fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0)
@@ -43,6 +45,7 @@ PRESETS: dict[str, Preset] = {
     "first-order": replace(FAST, imitator=first_order_fast),
     "linear": replace(_UNHINTED, imitator=linear_loss),
     "hand-written": replace(_UNHINTED, imitator=handwritten_loss),
+    "mil": replace(_UNHINTED, imitator=mil, shown="robot"),
     "cloning": replace(_UNHINTED, inner_steps=0),
     "contextual": replace(_UNHINTED, imitator=contextual, inner_steps=0),
     "lstm": replace(_UNHINTED, imitator=recurrent, inner_steps=0),

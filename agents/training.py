@@ -92,6 +92,7 @@ def meta_train(
                 tasks=validation.tasks,
                 trials=1,
                 seed=validation.seed,
+                video=preset.shown,
             )
             for env_id in validation.env_ids
         }

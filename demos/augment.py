@@ -20,12 +20,14 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
     """Changes the tasks of one set in place.
 
     Args:
-        rows: "video", "shown_at", "shown_in", "image", "state", "action", "pose" and, if there are any, "glance_frames"
-            of `demos.distribution`, each [goals, ...].
+        rows: "video", "shown_at", "shown_in", "image", "state", "action", "pose" and, if there are any,
+            "lesson_frames" and "glance_frames" of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         env_id: whose tasks they are.
     """
-    rows["video"][:], rows["image"][:] = recolour(rng, rows["video"], rows["image"])
+    alike = [rows[name] for name in ("video", "image", "lesson_frames") if name in rows]
+    for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
+        frames[:] = recoloured
     if "glance_frames" in rows:
         (rows["glance_frames"][:],) = recolour(rng, rows["glance_frames"])
     if rng.random() < 0.5:  # a human who comes from the other side

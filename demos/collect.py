@@ -13,15 +13,17 @@ from demos.glances import glances
 from demos.human import VIDEO_FPS, frames_before_touched, human_video
 from demos.processes import pool
 from demos.record import demonstrate, shaken
-from demos.skills import find_skill
+from demos.skills import find_skill, skill_of
 from demos.storage import Dataset, DatasetInfo, create
-from demos.tasks import N_OBJECTS, sample_task_set
+from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from envs.appearance import project
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
 
 
-def describe(env_id: str, split: str, seed: int, n_sets: int, size: int, n_glances: int = 0) -> DatasetInfo:
+def describe(
+    env_id: str, split: str, seed: int, n_sets: int, size: int, n_glances: int = 0, n_lessons: int = 0
+) -> DatasetInfo:
     """What a dataset of an environment holds. Arguments as in `collect`.
 
     Raises:
@@ -44,6 +46,7 @@ def describe(env_id: str, split: str, seed: int, n_sets: int, size: int, n_glanc
         action[0],  # type: ignore[index]
         skill.n_points,
         n_glances,
+        n_lessons,
     )
 
 
@@ -56,6 +59,7 @@ def collect(
     seed: int,
     size: int = 64,
     n_glances: int = 0,
+    n_lessons: int = 0,
     workers: int | None = None,
 ) -> Iterator[int]:
     """Collects the sets of a dataset that are still missing; run again after a stop, it goes on.
@@ -68,6 +72,7 @@ def collect(
         seed: of everything.
         size: side of the frames [px].
         n_glances: further images of each set, see `demos.glances`.
+        n_lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
         workers: processes; one for each core when None.
 
     Yields:
@@ -88,7 +93,9 @@ def collect(
         raise DemoError(f"size: got {size}, allowed 8 to {MAX_SIZE} px")
     if n_glances < 0:
         raise DemoError(f"glances: got {n_glances}, allowed 0 or more")
-    info = describe(env_id, split, seed, n_sets, size, n_glances)
+    if n_lessons not in (0, 1):
+        raise DemoError(f"lessons: got {n_lessons}, allowed 0 or 1")
+    info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons)
     missing = create(folder, info).missing()
     done = n_sets - len(missing)
     yield done
@@ -122,10 +129,24 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         rows["robot_actions"].append(episode.actions)
         rows["goal_points"].append(skill.goal_points(robot))
     arrays = {name: np.stack(values) for name, values in rows.items()}
+    if info.lessons:
+        arrays |= lessons(env, tasks, n_steps=info.steps)
     if info.glances:
         arrays |= glances(env, env_id=info.env_id, split=info.split, seed=info.seed, index=index, n=info.glances)
     env.close()
     return arrays
+
+
+def lessons(env: gymnasium.Env, tasks: TaskSet, *, n_steps: int) -> dict[str, np.ndarray]:
+    """The robot's own demonstrations where the human's are, undisturbed: the "lesson" rows of the dataset's arrays."""
+    scenes = [tasks.human_scene.with_goal(goal) for goal in range(N_OBJECTS)]
+    episodes = [demonstrate(env, scene, n_steps=n_steps) for scene in scenes]
+    return {
+        "lesson_frames": np.stack([episode.images[0] for episode in episodes]),
+        "lesson_states": np.stack([episode.states for episode in episodes]),
+        "lesson_actions": np.stack([episode.actions for episode in episodes]),
+        "lesson_points": np.stack([skill_of(scene).goal_points(scene) for scene in scenes]),
+    }
 
 
 def _collect_one(job: tuple[Path, DatasetInfo, int]) -> None:

@@ -15,7 +15,10 @@ from demos.errors import DemoError
 from demos.storage import Dataset
 
 INPUTS = ("image", "state", "glance_frames")
-"""What of a task a policy is given; the rest is what should come out."""
+TARGETS = ("action", "pose", "shown_at", "shown_in", "glance_points", "glance_pixels", "glance_table")
+"""What of a task is asked with, and what should come out."""
+LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
+GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
 
 
 class SetTasks:
@@ -29,6 +32,7 @@ class SetTasks:
         states: int = 8,
         augmented: bool = True,
         glances: int = 0,
+        lessons: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
         """
@@ -39,10 +43,11 @@ class SetTasks:
             states: steps of the robot's demonstration: the first one, where only the video tells, and later ones.
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
             glances: images of `demos.glances` for each task.
+            lessons: whether the robot shows the task, with its actions, and not a human.
             device: for the tensors.
 
         Raises:
-            DemoError: the videos are shorter, or a set has fewer glances.
+            DemoError: the videos are shorter, a set has fewer glances, or there are no lessons.
         """
         if not 2 <= video_frames <= dataset.info.video_frames:
             raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
@@ -51,9 +56,12 @@ class SetTasks:
                 f"glances of a task: got {glances}, allowed 0 to {dataset.info.glances} in {dataset.folder}; collect "
                 "one with --glances"
             )
+        if lessons and not dataset.info.lessons:
+            raise DemoError(f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1")
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
         self._augment = augmented
-        self._glances, self._states, self._images = glances, states, slice(1 if images == "first" else states)
+        self._lessons, self._glances = lessons, glances
+        self._states, self._images = states, slice(1 if images == "first" else states)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -68,7 +76,8 @@ class SetTasks:
             [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
             bool [tasks, video_frames], in which of its frames. With glances also the input "glance_frames" and the
             targets "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of
-            `demos.storage`.
+            `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
+            [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info = self._data.info
         most = info.n_sets * info.n_goals
@@ -89,22 +98,26 @@ class SetTasks:
             "action": self._data["robot_actions"][at, goal, steps],
             "pose": self._data["goal_points"][sets, goals][:, None],
         }
+        if self._lessons:
+            arrays |= {name: self._data[name][sets, goals] for name in LESSON}
         if self._glances:
             which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : self._glances]
-            parts = ("frames", "points", "pixels", "table")
-            arrays |= {f"glance_{part}": self._data[f"glance_{part}"][at, which] for part in parts}
+            arrays |= {name: self._data[name][at, which] for name in GLANCE}
         if self._augment:
             for start in range(0, n_tasks, info.n_goals):
                 augment({name: array[start : start + info.n_goals] for name, array in arrays.items()}, rng, info.env_id)
         tensors = {name: self._tensor(array) for name, array in arrays.items()}
-        query = Example(
-            {name: tensors.pop(name) for name in INPUTS if name in tensors},
-            {name: tensor for name, tensor in tensors.items() if name != "video"},
-        )
-        return Task(tensors["video"], query)
+        inputs, targets = ({name: tensors[name] for name in names if name in tensors} for names in (INPUTS, TARGETS))
+        return Task(_lesson(tensors) if self._lessons else tensors["video"], Example(inputs, targets))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+def _lesson(tensors: dict[str, torch.Tensor]) -> Example:
+    """The robot's own demonstrations as supports."""
+    frames, states, actions, points = (tensors[name] for name in LESSON)
+    return Example({"image": frames[:, None], "state": states}, {"action": actions, "pose": points[:, None]})
 
 
 class MixedTasks:

@@ -8,6 +8,10 @@ robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
 goal_points.npy     float32 [sets, goals, points, 3]  what a policy should know of the robot's scene [m]
+lesson_frames.npy   uint8   [sets, goals, size, size, 3]  the robot demonstrates in the human's scene: first image...
+lesson_states.npy   float32 [sets, goals, steps, state]  ...states...
+lesson_actions.npy  float32 [sets, goals, steps, action]  ...actions...
+lesson_points.npy   float32 [sets, goals, points, 3]  ...and what a policy should know of that scene [m]
 glance_frames.npy   uint8   [sets, glances, size, size, 3]  the same objects in other scenes, through other cameras...
 glance_points.npy   float32 [sets, glances, goals, points, 3]  ...what a policy should know of them [m]...
 glance_pixels.npy   float32 [sets, glances, goals, points, 2]  ...where that is in the image, (x, y) in [0, 1]...
@@ -37,7 +41,8 @@ class DatasetInfo:
 
     env_id: registered id.  split: of the objects.  seed: of everything.  n_sets, n_goals, video_frames, steps: counts.
     size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.  glances: single
-    images of a set in further scenes, see `demos.glances`.
+    images of a set in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's
+    scene, of each task: 0 or 1.
     """
 
     env_id: str
@@ -52,6 +57,7 @@ class DatasetInfo:
     action: int
     points: int
     glances: int
+    lessons: int
     format: int = FORMAT
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
@@ -66,6 +72,13 @@ class DatasetInfo:
             "robot_actions": (np.float32, (*lead, self.steps, self.action)),
             "goal_points": (np.float32, (*lead, self.points, 3)),
         }
+        if self.lessons:
+            arrays |= {
+                "lesson_frames": (np.uint8, (*lead, *image)),
+                "lesson_states": (np.float32, (*lead, self.steps, self.state)),
+                "lesson_actions": (np.float32, (*lead, self.steps, self.action)),
+                "lesson_points": (np.float32, (*lead, self.points, 3)),
+            }
         if self.glances:
             lead = (self.n_sets, self.glances)
             arrays |= {

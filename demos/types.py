@@ -46,6 +46,27 @@ class Video:
 
 
 @dataclass(frozen=True)
+class Demonstration(Video):
+    """A video of the robot doing the task, and what a robot knows of it."""
+
+    states: np.ndarray
+    """float32 [T, 10 or 11], as the environment observes them."""
+    actions: np.ndarray
+    """float32 [T, 3 or 4]."""
+    points: np.ndarray
+    """float [places, 3], the places that the task is about [m]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not len(self.frames) == len(self.states) == len(self.actions):
+            raise DemoError(
+                f"demonstration lengths: got {len(self.frames)}, {len(self.states)}, {len(self.actions)}, allowed "
+                "equal ones"
+            )
+        freeze(self, states=np.asarray(self.states), actions=np.asarray(self.actions), points=np.asarray(self.points))
+
+
+@dataclass(frozen=True)
 class Episode:
     """What a robot saw and did.
 

@@ -28,6 +28,8 @@ class Collect:
     """Side of the square frames [px]."""
     glances: int = 0
     """Further images of each set through other cameras, which --preset precise learns from."""
+    lessons: int = 0
+    """1: also the robot's own demonstrations where the human's are, which --preset mil learns from."""
     workers: int | None = None
     """Processes; one for each core when not given."""
     clips: int = 3
@@ -50,6 +52,7 @@ class Collect:
                 seed=self.seed,
                 size=self.size,
                 n_glances=self.glances,
+                n_lessons=self.lessons,
                 workers=self.workers,
             ):
                 bar.update(job, completed=done)

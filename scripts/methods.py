@@ -11,7 +11,7 @@ from scripts.train import EVALUATION_SEED, Train, common_sizes
 
 METHOD = "fast"
 """What all others are compared with."""
-PRESETS = (METHOD, "contextual", "lstm", "linear", "hand-written", "first-order", "no-hint", "cloning")
+PRESETS = (METHOD, "contextual", "lstm", "mil", "linear", "hand-written", "first-order", "no-hint", "cloning")
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ class Methods:
         preset = find_preset(training.preset)
         preset = replace(preset, steps=training.steps or preset.steps)
         device = find_device("auto")
+        imitators = [find_preset(name).imitator(0) for name in self.presets]
         # All trainings of an environment share the demonstrations that are collected first.
-        datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(preset)
+        datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(imitators)
         training.prepare()
         sizes = common_sizes(datasets)
         meta = training.train(preset, sizes, datasets, device, time.monotonic())
@@ -113,7 +114,7 @@ class Methods:
                 tasks=training.eval_tasks,
                 trials=1,
                 seed=EVALUATION_SEED,
-                video="human",
+                video=preset.shown,
                 workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )

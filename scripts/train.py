@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from json import dumps, loads
 from pathlib import Path
@@ -12,6 +13,7 @@ from scripts.common import ALL, console, cores, env_id, env_names, find_device, 
 from scripts.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
+    from agents.imitation import Imitator
     from agents.presets import Preset
     from agents.view import Sizes
     from daml import MetaParams
@@ -75,7 +77,7 @@ class Train:
         run.check(preset)
         run.prepare()
         started = time.monotonic()
-        datasets = run.collect(preset)
+        datasets = run.collect([preset.imitator(preset.inner_steps)])
         sizes = common_sizes(datasets)
         meta = run.train(preset, sizes, datasets, device, started)
         run.finish(preset, sizes, meta, device)
@@ -125,8 +127,8 @@ class Train:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(path, dumps(mine, indent=2) + "\n")
 
-    def collect(self, preset: "Preset") -> "list[Dataset]":
-        """Collects what is missing of the dataset of each environment, and opens them.
+    def collect(self, imitators: "Sequence[Imitator]") -> "list[Dataset]":
+        """Collects what is missing of the dataset of each environment, with all that imitators need, and opens them.
 
         Raises:
             AgentError: --data is of another environment.
@@ -138,7 +140,6 @@ class Train:
         names = env_names(self.env)
         folder = self.data or self.folder / "data"
         folders = {name: folder / name if self.env == ALL else folder for name in names}
-        imitator = preset.imitator(preset.inner_steps)
         with progress_bar("sets") as bar:
             for name in names if self.data is None else []:
                 job = bar.add_task(f"collecting {name}", total=self.sets, note="")
@@ -148,8 +149,9 @@ class Train:
                     split="train",
                     n_sets=self.sets,
                     seed=self.seed,
-                    size=imitator.size,
-                    n_glances=GLANCES if imitator.glances else 0,
+                    size=imitators[0].size,
+                    n_glances=GLANCES if any(imitator.glances for imitator in imitators) else 0,
+                    n_lessons=int(any(imitator.lessons for imitator in imitators)),
                     workers=cores(),
                 ):
                     bar.update(job, completed=done)
@@ -196,6 +198,7 @@ class Train:
                             imitator.images,
                             imitator.states,
                             glances=imitator.glances,
+                            lessons=imitator.lessons,
                             device=device,
                         )
                         for data in datasets
@@ -223,7 +226,8 @@ class Train:
 
         records = read_log(self.folder / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
-        rows = {row_of(self.env, name, video): (name, video) for name in env_names(self.env) for video in CONTROLS}
+        shown = CONTROLS if preset.shown == "human" else (preset.shown, "none")
+        rows = {row_of(self.env, name, video): (name, video) for name in env_names(self.env) for video in shown}
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=len(rows), note="")
@@ -259,7 +263,7 @@ class Train:
         draw_curve(self.folder / "curve.png", records)
         console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
         for row, result in results.items():
-            if rows[row][1] == "human":
+            if rows[row][1] == preset.shown:
                 console.print(
                     f"{rows[row][0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
                     f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"

@@ -30,6 +30,16 @@ def some_tasks(seed: int = 0) -> Task:
     return Task(images(VIDEO), Example(inputs, targets))
 
 
+def some_lessons() -> Task:
+    """The same, shown by the robot itself."""
+    tasks = some_tasks()
+    inputs, targets = tasks.query
+    image, pose = inputs["image"][:, :1], targets["pose"]
+    query = Example({"image": image, "state": inputs["state"]}, targets)
+    support = Example({"image": image.flip(0), "state": inputs["state"]}, {"action": targets["action"], "pose": pose})
+    return Task(support, query)
+
+
 def some_meta(preset: str, seed: int = 0, sizes: Sizes = REACHING) -> MetaParams:
     meta = PRESETS[preset].imitator(1, sizes).learner.init(torch.Generator().manual_seed(seed))
     for params in meta.values():
@@ -41,7 +51,7 @@ def some_meta(preset: str, seed: int = 0, sizes: Sizes = REACHING) -> MetaParams
 @pytest.mark.parametrize("preset", PRESETS)
 def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
-    encoded = imitator.learner.encode(meta, some_tasks())
+    encoded = imitator.learner.encode(meta, some_lessons() if imitator.lessons else some_tasks())
     encoded = torch.utils._pytree.tree_map(lambda leaf: leaf.detach().double(), encoded)
     meta = {g: {n: t.detach().double().requires_grad_() for n, t in params.items()} for g, params in meta.items()}
     learner = imitator.learner._replace(encode=lambda meta, tasks: tasks)

@@ -7,7 +7,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from torch.utils import _pytree as pytree
 
+from daml import task_at
 from demos.collect import collect, demonstrate_set, describe
 from demos.distribution import MixedTasks, SetTasks
 from demos.errors import DemoError
@@ -17,9 +19,17 @@ from demos.tasks import N_OBJECTS, sample_task_set
 
 ENV, N_SETS, SEED, SIZE, FRAMES = "daml/Reach-v0", 4, 5, 16, 8
 GLANCES = 3
-INFO = describe(ENV, "train", SEED, N_SETS, SIZE, GLANCES)
+INFO = describe(ENV, "train", SEED, N_SETS, SIZE, GLANCES, 1)
 STEPS, DISTURBANCE = SKILLS[ENV].steps, SKILLS[ENV].disturbance
-COLLECT = {"env_id": ENV, "split": "train", "n_sets": N_SETS, "seed": SEED, "size": SIZE, "n_glances": GLANCES}
+COLLECT = {
+    "env_id": ENV,
+    "split": "train",
+    "n_sets": N_SETS,
+    "seed": SEED,
+    "size": SIZE,
+    "n_glances": GLANCES,
+    "n_lessons": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +182,7 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
         ("size", 4, "8 to"),
         ("size", 10**6, "8 to"),
         ("n_glances", -1, "0 or more"),
+        ("n_lessons", 2, "0 or 1"),
     ],
 )
 def test_a_bad_argument_is_refused_before_anything_is_written(tmp_path, name, value, allowed):
@@ -293,11 +304,32 @@ def test_more_glances_than_a_set_has_are_an_error(data):
         SetTasks(data, FRAMES, glances=4)
 
 
-def test_without_glances_the_rest_is_the_same():
+def test_without_glances_and_lessons_the_rest_is_the_same():
     without = demonstrate_set(describe(ENV, "train", SEED, N_SETS, SIZE), 0)
     both = demonstrate_set(INFO, 0)
-    assert set(both) - set(without) == {name for name in both if name.startswith("glance_")}
+    assert set(both) - set(without) == {name for name in both if name.startswith(("glance_", "lesson_"))}
     assert all(np.array_equal(both[name], without[name]) for name in without)
+
+
+def test_a_lesson_is_the_robots_demonstration_where_the_humans_is(data):
+    plain, taught = (
+        batch(data, 0),
+        SetTasks(data, FRAMES, lessons=True, augmented=False).sample(6, np.random.default_rng(0)),
+    )
+    assert torch.equal(taught.query.inputs["image"][:, 0], plain.query.inputs["image"][:, 0])
+    for i in range(6):
+        at, goal = which(data, taught, i)
+        shown, done = pytree.tree_map(lambda leaf: leaf.numpy(), task_at(taught.support, i))
+        assert np.array_equal(shown["image"][0], data["lesson_frames"][at, goal])
+        assert np.array_equal(done["action"], data["lesson_actions"][at, goal])
+        where = sample_task_set(SEED, "train", at).human_scene.tops[goal]
+        assert done["pose"][0, 0, :2] == pytest.approx(where[:2], abs=1e-6)
+        assert np.linalg.norm(shown["state"][-1, :3] - done["pose"][0, 0]) < 0.03, "it ends at the goal"
+
+
+def test_lessons_that_were_not_collected_are_an_error(placing):
+    with pytest.raises(DemoError, match=r"lessons: got none in .*, allowed a dataset collected with --lessons 1"):
+        SetTasks(placing, FRAMES, lessons=True)
 
 
 def test_augmentation_changes_a_batch_and_leaves_the_data_alone(data):

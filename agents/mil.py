@@ -1,0 +1,76 @@
+"""MIL: the same policy, adapted to a demonstration by the robot itself, with its actions.
+
+phi = theta - rates * d/dtheta L_imitation(theta, robot's demonstration)     one step of the loss of the outer loop
+
+What no video of a human tells is told here, so that it is a ceiling for what does without. Source: Finn et al. 2017b,
+arXiv 1709.04905.
+"""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from agents import fast
+from agents.baselines import nothing_proposed, without_learned_loss
+from agents.errors import AgentError
+from agents.imitation import Imitator, device_of
+from agents.view import REACHING, Sizes, View, scaled_state
+from daml import Example, MetaLearner, MetaParams, Params, Task, adapt, gradient_descent
+from demos.types import Demonstration, Video
+from demos.video import resize
+
+
+def adapt_head(inner_steps: int, meta: MetaParams, lesson: Example) -> fast.Adapted:
+    """Steps of behaviour cloning on a demonstration: a `View` in, "action" and "pose" out."""
+    proposal, spread = nothing_proposed(lesson.inputs), meta["trunk"]["log_spread"]
+
+    def inner(theta: Params, lesson: Example) -> Tensor:
+        outputs = fast.predict(fast.Adapted(theta, proposal, spread), lesson.inputs)
+        cloning, pose = fast.imitation(outputs, lesson.targets)
+        return cloning + fast.POSE_WEIGHT * pose.sum(-1).mean()
+
+    rule = gradient_descent(meta["rates"], clip=fast.CLIP)
+    return fast.Adapted(adapt(meta["theta"], lesson, loss=inner, rule=rule, n_steps=inner_steps), proposal, spread)
+
+
+def encode(meta: MetaParams, tasks: Task) -> Task:
+    """Perceives the first image of every demonstration, shown and asked for."""
+    shown, asked = tasks.support, tasks.query
+    return Task(Example(_view(meta, shown.inputs), shown.targets), Example(_view(meta, asked.inputs), asked.targets))
+
+
+def _view(meta: MetaParams, inputs: dict[str, Tensor]) -> View:
+    """Of "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, m, state]."""
+    image = inputs["image"]
+    seen = fast.perceive(meta, image.flatten(0, 1))
+    return View(pytree.tree_map(lambda leaf: leaf.unflatten(0, image.shape[:2]), seen), scaled_state(inputs["state"]))
+
+
+def study(imitator: Imitator, meta: MetaParams, video: Video) -> Example:
+    """A demonstration as the learner adapts on it: its first image, and all its states and actions.
+
+    Raises:
+        AgentError: a video without actions.
+    """
+    if not isinstance(video, Demonstration):
+        raise AgentError("video: got one without actions, allowed the robot's own demonstration: MIL adapts on actions")
+    device, sizes = device_of(meta), imitator.sizes
+    image = torch.tensor(resize(video.frames[:1], imitator.size), device=device)
+    state, action, points = (
+        F.pad(torch.tensor(array, dtype=torch.float32, device=device), missing, value=torch.nan)
+        for array, missing in (
+            (video.states, (0, sizes.state - video.states.shape[-1])),
+            (video.actions, (0, sizes.action - video.actions.shape[-1])),
+            (video.points, (0, 0, 0, sizes.points - len(video.points))),
+        )
+    )
+    return Example(View(imitator.perceive(meta, image), scaled_state(state)), {"action": action, "pose": points[None]})
+
+
+def mil(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """The baseline; with zero inner steps it is the policy without adaptation."""
+    learner = MetaLearner(partial(without_learned_loss, sizes), partial(adapt_head, inner_steps), fast.predict, encode)
+    return fast.fast(inner_steps, sizes)._replace(learner=learner, support=study, lessons=True)
