@@ -1,8 +1,8 @@
 """The policies as meta-learners: the mathematics that must hold whatever they have learned."""
 
-import numpy as np
 import pytest
 import torch
+from random_tasks import N_TASKS, QUERY, VIDEO, some_lessons, some_meta, some_tasks
 
 from agents import fast, meta_net, paper
 from agents.presets import PRESETS
@@ -11,41 +11,6 @@ from daml import Example, MetaParams, Task, TrainState, loop_tasks, meta_grad, m
 
 METHODS = ("fast", "paper", "linear", "first-order")
 """Presets that adapt by gradient steps."""
-N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 64
-
-
-def some_tasks(seed: int = 0) -> Task:
-    """Random images and targets in the shapes that a dataset gives."""
-    rng = np.random.default_rng(seed)
-
-    def images(frames: int) -> torch.Tensor:
-        return torch.from_numpy(rng.integers(0, 256, (N_TASKS, frames, SIZE, SIZE, 3), dtype=np.uint8))
-
-    def numbers(*shape: int) -> torch.Tensor:
-        return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
-
-    inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
-    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(2)}
-    targets["shown_in"] = torch.arange(VIDEO).expand(N_TASKS, -1) < 2
-    return Task(images(VIDEO), Example(inputs, targets))
-
-
-def some_lessons() -> Task:
-    """The same, shown by the robot itself."""
-    tasks = some_tasks()
-    inputs, targets = tasks.query
-    image, pose = inputs["image"][:, :1], targets["pose"]
-    query = Example({"image": image, "state": inputs["state"]}, targets)
-    support = Example({"image": image.flip(0), "state": inputs["state"]}, {"action": targets["action"], "pose": pose})
-    return Task(support, query)
-
-
-def some_meta(preset: str, seed: int = 0, sizes: Sizes = REACHING) -> MetaParams:
-    meta = PRESETS[preset].imitator(1, sizes).learner.init(torch.Generator().manual_seed(seed))
-    for params in meta.values():
-        for tensor in params.values():
-            tensor.requires_grad_()
-    return meta
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -99,7 +64,7 @@ def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"cloning"}))
 def test_with_an_inner_step_the_video_matters(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
-    tasks = some_tasks()
+    tasks = some_lessons() if imitator.lessons else some_tasks()
     encoded = imitator.learner.encode(meta, tasks)
     first, other = (torch.utils._pytree.tree_map(lambda leaf, i=i: leaf[i], encoded) for i in (0, 1))
     actions = [

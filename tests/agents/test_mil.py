@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from random_tasks import some_lessons, some_meta
 
 import envs  # noqa: F401  (registers the environments)
 from agents import fast, mil
@@ -14,11 +15,11 @@ from agents.evaluation import VIDEOS, evaluate_preset
 from agents.imitation import adapt_to_video
 from agents.presets import PRESETS
 from agents.view import REACHING, Sizes
-from daml import meta_grad, task_at
+from daml import meta_grad
+from daml.meta_step import task_at
 from demos.errors import DemoError
 from demos.tasks import sample_task_set
 from demos.types import Demonstration, Video
-from tests.agents.test_learners import some_lessons, some_meta
 
 ENV = "daml/Reach-v0"
 

@@ -1,12 +1,12 @@
 """The `precise` preset: what it learns from glances, and that it learns nothing else from them."""
 
 import torch
+from random_tasks import N_TASKS, some_meta, some_tasks
 
 from agents import fast, precise
 from agents.presets import PRESETS
 from agents.view import REACHING
 from daml import Example, Task, meta_grad
-from tests.agents.test_learners import N_TASKS, some_meta, some_tasks
 
 GLANCES, GOALS = 2, 3
 

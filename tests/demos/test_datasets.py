@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
-from daml import task_at
+from daml.meta_step import task_at
 from demos.collect import collect, demonstrate_set, describe
 from demos.distribution import MixedTasks, SetTasks
 from demos.errors import DemoError

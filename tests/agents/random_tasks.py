@@ -1,0 +1,44 @@
+"""Random tasks and fresh meta-parameters, for what must hold whatever a policy has learned."""
+
+import numpy as np
+import torch
+
+from agents.presets import PRESETS
+from agents.view import REACHING, Sizes
+from daml import Example, MetaParams, Task
+
+N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 64
+
+
+def some_tasks(seed: int = 0) -> Task:
+    """Random images and targets in the shapes that a dataset gives."""
+    rng = np.random.default_rng(seed)
+
+    def images(frames: int) -> torch.Tensor:
+        return torch.from_numpy(rng.integers(0, 256, (N_TASKS, frames, SIZE, SIZE, 3), dtype=np.uint8))
+
+    def numbers(*shape: int) -> torch.Tensor:
+        return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
+
+    inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
+    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(2)}
+    targets["shown_in"] = torch.arange(VIDEO).expand(N_TASKS, -1) < 2
+    return Task(images(VIDEO), Example(inputs, targets))
+
+
+def some_lessons() -> Task:
+    """The same, shown by the robot itself."""
+    tasks = some_tasks()
+    inputs, targets = tasks.query
+    image, pose = inputs["image"][:, :1], targets["pose"]
+    query = Example({"image": image, "state": inputs["state"]}, targets)
+    support = Example({"image": image.flip(0), "state": inputs["state"]}, {"action": targets["action"], "pose": pose})
+    return Task(support, query)
+
+
+def some_meta(preset: str, seed: int = 0, sizes: Sizes = REACHING) -> MetaParams:
+    meta = PRESETS[preset].imitator(1, sizes).learner.init(torch.Generator().manual_seed(seed))
+    for params in meta.values():
+        for tensor in params.values():
+            tensor.requires_grad_()
+    return meta
