@@ -79,25 +79,26 @@ def outer_loss(hint: float) -> OuterLoss:
     """
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        cloning, pose = imitation(outputs, targets)
-        point, has_point = known(targets["pose"])
-        error = ((outputs["pose"] - scaled_point(point)).square() * has_point).sum(-1).mean()
         log_seen = outputs["log_when"].masked_fill(targets["shown_in"][:, None] == 0, -torch.inf).logsumexp(0)
         shown = -log_mass_around(targets["shown_at"], outputs["log_proposal"] + log_seen)
-        total = cloning + POSE_WEIGHT * pose.sum(-1).mean() + hint * shown
-        return {"loss": total, "cloning": cloning, "pose": pose.mean(), "pose_error": error, "shown": shown}
+        scalars = imitation(outputs, targets)
+        return scalars | {"loss": scalars["loss"] + hint * shown, "shown": shown}
 
     return loss
 
 
-def imitation(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """How far off a demonstration's actions are (scalar), and minus the log density of its places [n, places]."""
+def imitation(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The "loss" of imitating a demonstration, and what it is made of: "cloning" of its actions and minus the log
+    density of its places, "pose"; and how far off those are, "pose_error"."""
     action, has_action = known(targets["action"])
+    cloning = ((outputs["action"] - action).square() * has_action).sum(-1).mean()
     point, has_point = known(targets["pose"])
-    density = meta_net.log_density(
-        outputs["log_attention"], outputs["points"], outputs["log_spread"], scaled_point(point)
-    )
-    return ((outputs["action"] - action).square() * has_action).sum(-1).mean(), -density * has_point[..., 0]
+    goal = scaled_point(point)
+    density = meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
+    pose = -density * has_point[..., 0]
+    error = ((outputs["pose"] - goal).square() * has_point).sum(-1).mean()
+    total = cloning + POSE_WEIGHT * pose.sum(-1).mean()
+    return {"loss": total, "cloning": cloning, "pose": pose.mean(), "pose_error": error}
 
 
 def log_mass_around(point: Tensor, log_map: Tensor) -> Tensor:

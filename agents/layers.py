@@ -48,6 +48,13 @@ def conv1d(params: Params, name: str, x: Tensor) -> Tensor:
     return F.conv1d(x, weight, params[f"{name}.b"], padding=weight.shape[-1] // 2)
 
 
+def with_place(x: Tensor) -> Tensor:
+    """A feature map [n, channels, h, w], and at every cell where it is (x, y): [n, channels + 2, h, w]."""
+    n, _, h, w = x.shape
+    place = grid(h, w, like=x).T.reshape(1, 2, h, w).expand(n, -1, -1, -1)
+    return torch.cat([x, place], 1)
+
+
 def grid(height: int, width: int, like: Tensor) -> Tensor:
     """Centres of the cells of a feature map as (x, y) in [-1, 1], [height * width, 2]."""
     y = (torch.arange(height, device=like.device, dtype=like.dtype) + 0.5) / height * 2 - 1

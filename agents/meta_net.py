@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.layers import conv2d, grid, init_conv, init_linear, linear
+from agents.layers import conv2d, grid, init_conv, init_linear, linear, with_place
 from agents.view import Sizes, View
 from daml import Params
 
@@ -121,9 +121,7 @@ def points(trunk: Params, x: Tensor, context: Tensor | float = 0.0) -> Tensor:
     They depend on the cell's place in the image, on what is around it (how tall is it?), and, as the camera is never
     quite in the same place, on the mean over the whole image and on `context` [n, POINT_CHANNELS, 1, 1].
     """
-    n, _, h, w = x.shape
-    place = grid(h, w, like=x).T.reshape(1, 2, h, w).expand(n, -1, -1, -1)
-    x = F.relu(conv2d(trunk, "point1", torch.cat([x, place], 1), dilation=2))
+    x = F.relu(conv2d(trunk, "point1", with_place(x), dilation=2))
     x = F.relu(conv2d(trunk, "point2", x) + conv2d(trunk, "context", x.mean((2, 3), keepdim=True)) + context)
     return conv2d(trunk, "point3", x).unflatten(1, (-1, 3))
 

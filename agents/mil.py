@@ -29,8 +29,7 @@ def adapt_head(inner_steps: int, meta: MetaParams, lesson: Example) -> fast.Adap
 
     def inner(theta: Params, lesson: Example) -> Tensor:
         outputs = fast.predict(fast.Adapted(theta, proposal, spread), lesson.inputs)
-        cloning, pose = fast.imitation(outputs, lesson.targets)
-        return cloning + fast.POSE_WEIGHT * pose.sum(-1).mean()
+        return fast.imitation(outputs, lesson.targets)["loss"]
 
     rule = gradient_descent(meta["rates"], clip=fast.CLIP)
     return fast.Adapted(adapt(meta["theta"], lesson, loss=inner, rule=rule, n_steps=inner_steps), proposal, spread)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents import fast, imitation, meta_net
 from agents.imitation import Imitator
-from agents.layers import conv2d, grid, init_conv, init_linear, linear
+from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
 from agents.view import REACHING, Sizes, known, scaled_point
 from daml import Example, MetaLearner, MetaParams, OuterLoss, Params, Task
@@ -54,9 +54,7 @@ def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
 
 def calibrate(trunk: Params, x: Tensor) -> Tensor:
     """[n, CHANNELS, h, w] -> what the image says about where the camera is, [n, CALIBRATION]."""
-    n, _, h, w = x.shape
-    place = grid(h, w, like=x).T.reshape(1, 2, h, w).expand(n, -1, -1, -1)
-    x = F.relu(conv2d(trunk, "whole1", torch.cat([x, place], 1), stride=2))
+    x = F.relu(conv2d(trunk, "whole1", with_place(x), stride=2))
     x = F.relu(conv2d(trunk, "whole2", x, stride=2))
     return F.relu(linear(trunk, "calibration", x.flatten(1)))
 
