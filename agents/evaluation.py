@@ -24,12 +24,10 @@ from agents.workers import Workers, here
 from daml import MetaParams
 from demos.gap import Gap
 from demos.human import human_video
-from demos.record import demonstrate, record
-from demos.skills import skill_of
+from demos.record import demonstration, record
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
-from demos.types import Demonstration, Episode, Video
+from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
-from envs.reaching import CONTROL_PERIOD
 
 Shown = Callable[[TaskSet, int, gymnasium.Env], Video]
 """(task set, goal, environment) -> what is shown of the task."""
@@ -53,9 +51,7 @@ def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
 
 
 def _robot(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
-    scene = tasks.human_scene.with_goal(goal)
-    done, points = demonstrate(env, scene), skill_of(scene).goal_points(scene)
-    return Demonstration(done.images, CONTROL_PERIOD * np.arange(len(done.images)), done.states, done.actions, points)
+    return demonstration(env, tasks.human_scene.with_goal(goal))
 
 
 def _frames(order: Callable[[int, np.random.Generator], np.ndarray]) -> Shown:

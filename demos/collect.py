@@ -12,8 +12,8 @@ from demos.errors import DemoError
 from demos.glances import glances
 from demos.human import VIDEO_FPS, frames_before_touched, human_video
 from demos.processes import pool
-from demos.record import demonstrate, shaken
-from demos.skills import find_skill, skill_of
+from demos.record import demonstrate, demonstration, shaken
+from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from envs.appearance import project
@@ -140,12 +140,12 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
 def lessons(env: gymnasium.Env, tasks: TaskSet, *, n_steps: int) -> dict[str, np.ndarray]:
     """The robot's own demonstrations where the human's are, undisturbed: the "lesson" rows of the dataset's arrays."""
     scenes = [tasks.human_scene.with_goal(goal) for goal in range(N_OBJECTS)]
-    episodes = [demonstrate(env, scene, n_steps=n_steps) for scene in scenes]
+    shown = [demonstration(env, scene, n_steps=n_steps) for scene in scenes]
     return {
-        "lesson_frames": np.stack([episode.images[0] for episode in episodes]),
-        "lesson_states": np.stack([episode.states for episode in episodes]),
-        "lesson_actions": np.stack([episode.actions for episode in episodes]),
-        "lesson_points": np.stack([skill_of(scene).goal_points(scene) for scene in scenes]),
+        "lesson_frames": np.stack([one.frames[0] for one in shown]),
+        "lesson_states": np.stack([one.states for one in shown]),
+        "lesson_actions": np.stack([one.actions for one in shown]),
+        "lesson_points": np.stack([one.points for one in shown]),
     }
 
 

@@ -7,7 +7,8 @@ import gymnasium
 import numpy as np
 
 from demos.skills import find_skill, skill_of
-from demos.types import Episode
+from demos.types import Demonstration, Episode
+from envs.reaching import CONTROL_PERIOD
 from envs.scene import Scene
 
 Actor = Callable[[dict[str, np.ndarray], dict[str, Any]], np.ndarray]
@@ -30,6 +31,13 @@ def demonstrate(
     """Runs one episode of the expert of the scene's task. Arguments as in `record`."""
     act = skill_of(scene).expert
     return record(env, scene, lambda observation, info: act(info), n_steps=n_steps, disturb=disturb)
+
+
+def demonstration(env: gymnasium.Env, scene: Scene, *, n_steps: int | None = None) -> Demonstration:
+    """One episode of the expert of the scene's task, as something to learn it from. Arguments as in `record`."""
+    done = demonstrate(env, scene, n_steps=n_steps)
+    times = CONTROL_PERIOD * np.arange(len(done.images))
+    return Demonstration(done.images, times, done.states, done.actions, skill_of(scene).goal_points(scene))
 
 
 def shaken(rng: np.random.Generator, strength: float) -> Disturb:
