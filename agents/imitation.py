@@ -44,7 +44,8 @@ class Imitator(NamedTuple):
     frames: of a video that it watches.  size: side of its images [px].
     images: of an episode that it acts on: the first one, or every one.
     states: of a demonstration that it imitates in a meta-step.
-    glances: of the goal objects elsewhere, for each task of a meta-step (`demos.glances`).
+    glances: further images of the same objects elsewhere, for each task of a meta-step (`demos.glances`): it is asked
+        where the goal is, but not to act.
     support: what the learner adapts on, of a video.
     lessons: whether that is the robot's own demonstrations (`demos.types.Demonstration`), with their actions.
     """

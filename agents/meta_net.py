@@ -138,9 +138,10 @@ def act(head: Params, view: View, near: Near = ()) -> Activations:
     peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
     pose = torch.einsum("npc,npck->npk", peak / peak.sum(-1, keepdim=True), points)
     m = len(view.state)
-    ways = pose - view.state[:, None, :3]
+    goal = pose if len(pose) == m else pose[:1]
+    ways = goal - view.state[:, None, :3]
     close = [(scale * ways).tanh().flatten(-2) for scale in near]
-    x = torch.cat([pose.flatten(-2).expand(m, -1), view.state, head["bias_transform"].expand(m, -1), *close], -1)
+    x = torch.cat([goal.flatten(-2).expand(m, -1), view.state, head["bias_transform"].expand(m, -1), *close], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
     return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, linear(head, "fc3", hidden))

@@ -1,23 +1,25 @@
 """The `precise` preset: `fast` for what must be met within a centimetre, as in grasping.
 
 The camera is never quite in the same place, which moves everything in the image by about a centimetre on the table. So
-the trunk also looks at the image as a whole and corrects its points by what that says about the camera. It learns that
-on glances (`demos.glances`): images of many more scenes and cameras than there are demonstrations. And the head sees
-the way from the fingertips to each place at finer scales, too.
+the trunk also looks at the image as a whole and corrects its points by what that says about the camera. What it learns
+from demonstrations alone holds for their few cameras; so the adapted policy is asked in glances (`demos.glances`), too,
+where the goal is: images of the same objects in further scenes through further cameras. And the head sees the way from
+the fingertips to each place at finer scales.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents import fast, imitation, meta_net
-from agents.imitation import Imitator
+from agents import fast, meta_net
+from agents.imitation import Imitator, encode
 from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
-from agents.view import REACHING, Sizes, known, scaled_point
-from daml import Example, MetaLearner, MetaParams, OuterLoss, Params, Task
+from agents.view import REACHING, Sizes, View, known, scaled_point
+from daml import MetaLearner, MetaParams, OuterLoss, Params
 from demos.glances import TABLE_POINTS
 
 NEAR = (4.0, 16.0)
@@ -29,6 +31,16 @@ TABLE_SCALE = 0.02
 """How far the table's points move in the image from camera to camera, of its side."""
 TABLE_WEIGHT = 0.3
 GLANCES = 2
+
+
+class Seen(NamedTuple):
+    """As of `meta_net`, and table: [n, 4, 2], how far four points of the table are from where the usual camera sees
+    them, in `TABLE_SCALE`."""
+
+    features: Tensor
+    points: Tensor
+    log_landmarks: Tensor
+    table: Tensor
 
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
@@ -44,12 +56,13 @@ def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     return meta
 
 
-def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
+def perceive(meta: MetaParams, images: Tensor) -> Seen:
     """uint8 [n, SIZE, SIZE, 3] -> what the shared trunk sees."""
     trunk = meta["trunk"]
     x = meta_net.convolve(trunk, images)
-    what = meta_net.features(trunk, x)
-    return meta_net.Seen(what, points(trunk, x, calibrate(trunk, x)), meta_net.attend(trunk["landmarks"], what))
+    what, calibration = meta_net.features(trunk, x), calibrate(trunk, x)
+    table = linear(trunk, "table", calibration).unflatten(-1, (-1, 2))
+    return Seen(what, points(trunk, x, calibration), meta_net.attend(trunk["landmarks"], what), table)
 
 
 def calibrate(trunk: Params, x: Tensor) -> Tensor:
@@ -65,41 +78,44 @@ def points(trunk: Params, x: Tensor, calibration: Tensor) -> Tensor:
     return meta_net.points(trunk, x, context) + linear(trunk, "shift", calibration)[:, None, :, None, None]
 
 
-def encode(meta: MetaParams, tasks: Task) -> Task:
-    """As of `imitation.encode`; what is seen in the glances is put beside what should be seen there."""
-    encoded = imitation.encode(perceive, meta, tasks)
-    if "glance_frames" not in tasks.query.inputs:
-        return encoded
-    trunk, frames, pixels = meta["trunk"], tasks.query.inputs["glance_frames"], tasks.query.targets["glance_pixels"]
-    x = meta_net.convolve(trunk, frames.flatten(0, 1))
-    calibration = calibrate(trunk, x)
-    seen = {
-        "glanced_points": at_pixels(points(trunk, x, calibration), pixels.flatten(0, 1)),
-        "glanced_table": linear(trunk, "table", calibration).unflatten(-1, (-1, 2)),
-    }
-    targets = encoded.query.targets | {name: leaf.unflatten(0, frames.shape[:2]) for name, leaf in seen.items()}
-    return encoded._replace(query=Example(encoded.query.inputs, targets))
+def act(head: Params, view: View) -> meta_net.Activations:
+    """As of `meta_net`, with the ways to each place at finer scales, too."""
+    return meta_net.act(head, view, near=NEAR)
+
+
+def predict(adapted: fast.Adapted, inputs: View) -> dict[str, Tensor]:
+    """As of `fast`, and where the table is."""
+    return fast.predict(adapted, inputs, act=act) | {"table": inputs.seen.table}
 
 
 def at_pixels(points: Tensor, pixels: Tensor) -> Tensor:
-    """What the maps of points [n, places, 3, h, w] say at pixels [n, goals, places, 2]: [n, goals, places, 3]."""
-    where = 2 * pixels.nan_to_num().transpose(1, 2).flatten(0, 1)[:, :, None] - 1  # [n * places, goals, 1, 2]
-    sampled = F.grid_sample(points.flatten(0, 1), where, padding_mode="border", align_corners=False)
-    return sampled[..., 0].mT.unflatten(0, points.shape[:2]).transpose(1, 2)
+    """What square maps of points [n, places, cells, 3] say at pixels [n, goals, places, 2]: [n, goals, places, 3]."""
+    side = int(points.shape[-2] ** 0.5)
+    x, y = linear_weights(pixels.nan_to_num(), side).unbind(-2)  # each [n, goals, places, side]
+    weights = (y[..., :, None] * x[..., None, :]).flatten(-2)
+    return torch.einsum("ngpc,npck->ngpk", weights, points)
+
+
+def linear_weights(at: Tensor, side: int) -> Tensor:
+    """Of linear interpolation at [...] in [0, 1] between the centres of `side` cells, constant beyond them."""
+    centres = (torch.arange(side, device=at.device, dtype=at.dtype) + 0.5) / side
+    inside = at.clamp(0.5 / side, 1 - 0.5 / side)
+    return (1 - side * (inside[..., None] - centres).abs()).clamp(min=0)
 
 
 def outer_loss(hint: float) -> OuterLoss:
-    """That of `fast`; and, where there are glances, how far off the points and the table are in them."""
+    """That of `fast`; and, in the glances, how far off the points of known pixels and those of the table are."""
     imitated = fast.outer_loss(hint)
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         scalars = imitated(outputs, targets)
-        if "glanced_points" not in targets:
+        if "glance_points" not in targets:
             return scalars
+        n = len(targets["glance_points"])  # the last images
         point, is_known = known(targets["glance_points"])
-        off = (targets["glanced_points"] - scaled_point(point)).square() * is_known
+        off = (at_pixels(outputs["points"][-n:], targets["glance_pixels"]) - scaled_point(point)).square() * is_known
         glance = (off.sum(-1) + 1e-4).sqrt().mean()
-        table = (targets["glanced_table"] - targets["glance_table"] / TABLE_SCALE).square().mean()
+        table = (outputs["table"][-n:] - targets["glance_table"] / TABLE_SCALE).square().mean()
         return scalars | {"loss": scalars["loss"] + glance + TABLE_WEIGHT * table, "glance": glance, "table": table}
 
     return loss
@@ -107,12 +123,8 @@ def outer_loss(hint: float) -> OuterLoss:
 
 def precise(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
-    act = partial(meta_net.act, near=NEAR)
     learner = MetaLearner(
-        partial(init, sizes),
-        partial(fast.adapt_head, inner_steps, act=act),
-        partial(fast.predict, act=act),
-        encode,
+        partial(init, sizes), partial(fast.adapt_head, inner_steps, act=act), predict, partial(encode, perceive)
     )
     return fast.fast(inner_steps, sizes)._replace(
         learner=learner, perceive=perceive, outer_loss=outer_loss, size=SIZE, states=32, glances=GLANCES

@@ -25,11 +25,9 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
         rng: source of all randomness.
         env_id: whose tasks they are.
     """
-    alike = [rows[name] for name in ("video", "image", "lesson_frames") if name in rows]
+    alike = [rows[name] for name in ("video", "image", "lesson_frames", "glance_frames") if name in rows]
     for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
         frames[:] = recoloured
-    if "glance_frames" in rows:
-        (rows["glance_frames"][:],) = recolour(rng, rows["glance_frames"])
     if rng.random() < 0.5:  # a human who comes from the other side
         rows["video"][:] = mirrored_frames(rows["video"])
         rows["shown_at"][:] = mirrored_pixels(rows["shown_at"])

@@ -14,7 +14,7 @@ from demos.augment import augment
 from demos.errors import DemoError
 from demos.storage import Dataset
 
-INPUTS = ("image", "state", "glance_frames")
+INPUTS = ("image", "state")
 TARGETS = ("action", "pose", "shown_at", "shown_in", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
@@ -42,12 +42,13 @@ class SetTasks:
             images: of the robot's demonstration that a policy acts on: its first one, or the one of every step.
             states: steps of the robot's demonstration: the first one, where only the video tells, and later ones.
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
-            glances: images of `demos.glances` for each task.
+            glances: images of `demos.glances` for each task, besides its first image.
             lessons: whether the robot shows the task, with its actions, and not a human.
             device: for the tensors.
 
         Raises:
-            DemoError: the videos are shorter, a set has fewer glances, or there are no lessons.
+            DemoError: the videos are shorter, a set has fewer glances, glances are not asked for besides first images,
+                or there are no lessons.
         """
         if not 2 <= video_frames <= dataset.info.video_frames:
             raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
@@ -56,6 +57,8 @@ class SetTasks:
                 f"glances of a task: got {glances}, allowed 0 to {dataset.info.glances} in {dataset.folder}; collect "
                 "one with --glances"
             )
+        if glances and images != "first":
+            raise DemoError(f"glances of a task: got {glances} with images {images!r}, allowed 'first'")
         if lessons and not dataset.info.lessons:
             raise DemoError(f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1")
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
@@ -74,9 +77,10 @@ class SetTasks:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
             [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
-            bool [tasks, video_frames], in which of its frames. With glances also the input "glance_frames" and the
-            targets "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of
-            `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
+            bool [tasks, video_frames], in which of its frames. Glances come after the first image, so that "image"
+            is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
+            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With
+            lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
             [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info = self._data.info
@@ -106,6 +110,10 @@ class SetTasks:
         if self._augment:
             for start in range(0, n_tasks, info.n_goals):
                 augment({name: array[start : start + info.n_goals] for name, array in arrays.items()}, rng, info.env_id)
+        if self._glances:
+            frames, points = arrays["glance_frames"], arrays["glance_points"][np.arange(n_tasks), :, goals]
+            arrays["image"] = np.concatenate([arrays["image"], frames], 1)
+            arrays["pose"] = np.concatenate([arrays["pose"], points], 1)
         tensors = {name: self._tensor(array) for name, array in arrays.items()}
         inputs, targets = ({name: tensors[name] for name in names if name in tensors} for names in (INPUTS, TARGETS))
         return Task(_lesson(tensors) if self._lessons else tensors["video"], Example(inputs, targets))

@@ -95,6 +95,19 @@ def rows():
     }
 
 
+def test_an_object_has_one_colour_in_all_frames_of_its_set():
+    """In the human's video, where the robot acts and wherever else it is seen."""
+    before = rows()
+    before["lesson_frames"] = before["image"][:, 0].copy()
+    before["glance_frames"] = before["image"][:, :, ::-1].copy()
+    for seed in range(20):
+        after = {name: values.copy() for name, values in before.items()}
+        aug.augment(after, np.random.default_rng(seed), "daml/OneSided-v0")
+        assert not np.array_equal(after["image"], before["image"])
+        assert np.array_equal(after["lesson_frames"], after["image"][:, 0])
+        assert np.array_equal(after["glance_frames"], after["image"][:, :, ::-1])
+
+
 def mirrorings(env_id):
     """Over many draws: (whether the human's side was mirrored, whether the robot's was)."""
     found = set()

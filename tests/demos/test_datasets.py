@@ -282,26 +282,34 @@ def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
 
 
 def test_glances_are_the_same_objects_elsewhere_and_change_nothing_else(data):
-    plain, some = batch(data, 0), SetTasks(data, FRAMES, glances=2, augmented=False).sample(6, np.random.default_rng(0))
-    frames, points = some.query.inputs["glance_frames"], some.query.targets["glance_points"]
-    assert frames.shape == (6, 2, SIZE, SIZE, 3)
+    plain, some = (
+        SetTasks(data, FRAMES, "first", glances=n, augmented=False).sample(6, np.random.default_rng(0)) for n in (0, 2)
+    )
+    frames, points = some.query.inputs["image"], some.query.targets["glance_points"]
+    assert frames.shape == (6, 1 + 2, SIZE, SIZE, 3)
     assert points.shape == (6, 2, N_OBJECTS, 1, 3)
     assert torch.equal(some.support, plain.support)
     assert torch.equal(some.query.targets["action"], plain.query.targets["action"])
+    assert torch.equal(frames[:, :1], plain.query.inputs["image"])
+    assert torch.equal(some.query.targets["pose"][:, :1], plain.query.targets["pose"])
     for i in range(6):
-        at, _ = which(data, some, i)
-        (first,), (second,) = (rows(data["glance_frames"], frame.numpy()) for frame in frames[i])
+        at, goal = which(data, some, i)
+        (first,), (second,) = (rows(data["glance_frames"], frame.numpy()) for frame in frames[i, 1:])
         assert first != second
         for glance, (index, number) in enumerate((first, second)):
             assert index == at
             for name in ("points", "pixels", "table"):
                 got = some.query.targets[f"glance_{name}"][i, glance].numpy()
                 assert np.array_equal(got, data[f"glance_{name}"][index, number])
+            own = data["glance_points"][index, number, goal]
+            assert np.array_equal(some.query.targets["pose"][i, 1 + glance].numpy(), own), "it is asked for its goal"
 
 
-def test_more_glances_than_a_set_has_are_an_error(data):
+def test_glances_out_of_range_are_an_error(data):
     with pytest.raises(DemoError, match=r"got 4, allowed 0 to 3 in .*; collect one with --glances"):
-        SetTasks(data, FRAMES, glances=4)
+        SetTasks(data, FRAMES, images="first", glances=4)
+    with pytest.raises(DemoError, match="got 2 with images 'every', allowed 'first'"):
+        SetTasks(data, FRAMES, images="every", glances=2)
 
 
 def test_without_glances_and_lessons_the_rest_is_the_same():
