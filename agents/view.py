@@ -26,8 +26,8 @@ one, the opening of the gripper [m]."""
 
 
 class View(NamedTuple):
-    """seen: what was perceived of n images, a pytree of [n, ...].  state: [m, state], scaled; m = n: one of each image, or
-    else all of the first one."""
+    """seen: what was perceived of n images, a pytree of [n, ...].  state: [m, state], scaled: one of each image, m = n,
+    or else all of the first one."""
 
     seen: Any
     state: Tensor
