@@ -1,8 +1,8 @@
 """Processes that run what can be done side by side."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from multiprocessing.pool import Pool
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from agents.errors import AgentError
@@ -33,27 +33,15 @@ def processes(number: int) -> Iterator[Workers]:
 
     Raises:
         AgentError: less than one.
+        DemoError: a process died.
     """
     if number < 1:
         raise AgentError(f"workers: got {number}, allowed 1 or more")
     if number == 1:
         yield here
         return
-    with ExitStack() as stack:
-        started: list[Pool] = []  # the last one is in use
-        n_started = 0
-
-        def run(jobs: Iterable[Job]) -> Iterator[Any]:
-            nonlocal n_started
-            jobs = list(jobs)
-            if (needed := max(1, min(number, len(jobs)))) > n_started:
-                if started:
-                    started[-1].close()
-                started.append(stack.enter_context(pool(needed)))
-                n_started = needed
-            return started[-1].imap(_run, jobs)
-
-        yield run
+    with pool(number) as executor:
+        yield partial(executor.map, _run)
 
 
 def _run(job: Job) -> Any:

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import gymnasium
@@ -79,7 +80,7 @@ def collect(
         The number of complete sets, at the start and after each set.
 
     Raises:
-        DemoError: an argument out of range, or the folder holds something else.
+        DemoError: an argument out of range, the folder holds something else, or a process died.
     """
     if n_sets < 1:
         raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
@@ -101,10 +102,10 @@ def collect(
     yield done
     if not missing:
         return
-    jobs = [(folder, info, i) for i in missing]
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    workers = min(workers or os.cpu_count() or 1, len(missing))
     with pool(workers) as processes:
-        for _ in processes.imap_unordered(_collect_one, jobs, chunksize=4):
+        for job in as_completed([processes.submit(_collect_one, folder, info, index) for index in missing]):
+            job.result()
             done += 1
             yield done
 
@@ -149,6 +150,5 @@ def lessons(env: gymnasium.Env, tasks: TaskSet, *, n_steps: int) -> dict[str, np
     }
 
 
-def _collect_one(job: tuple[Path, DatasetInfo, int]) -> None:
-    folder, info, index = job
+def _collect_one(folder: Path, info: DatasetInfo, index: int) -> None:
     Dataset(folder, info, "r+").write_set(index, demonstrate_set(info, index))

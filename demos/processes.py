@@ -2,15 +2,35 @@
 
 import multiprocessing
 import os
-from multiprocessing.pool import Pool
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 import torch
 
+from demos.errors import DemoError
 
-def pool(number: int) -> Pool:
-    """Starts processes, each kept to one core; a context manager, which ends them."""
+
+@contextmanager
+def pool(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes, each kept to one core, started when there is work for them; the end of the `with` ends them.
+
+    Raises:
+        DemoError: one died amid its work, whose result is then asked for.
+    """
     # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
-    return multiprocessing.get_context("spawn").Pool(number, initializer=one_thread)
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(number, mp_context=context, initializer=one_thread)
+    try:
+        yield executor
+    except BrokenProcessPool as error:
+        raise DemoError(
+            "process: got one that ended amid its work (killed, out of memory, or crashed in the renderer), "
+            "allowed none; run it again"
+        ) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def one_thread() -> None:

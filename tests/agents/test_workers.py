@@ -1,11 +1,14 @@
 """Processes that run jobs: as many as there are jobs for, and the same results."""
 
 import multiprocessing
+import os
+import signal
 from dataclasses import dataclass
 
 import pytest
 
 from agents.workers import here, processes
+from demos.errors import DemoError
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,16 @@ class Square:
         return self.number**2
 
 
+@dataclass(frozen=True)
+class Death:
+    """A job whose process dies, as one does that crashes in the renderer."""
+
+    def run(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("n_jobs", "n_processes"), [(0, 1), (1, 1), (9, 3)])
+@pytest.mark.parametrize(("n_jobs", "n_processes"), [(0, 0), (1, 1), (9, 3)])
 def test_no_more_processes_start_than_there_are_jobs(n_jobs: int, n_processes: int) -> None:
     jobs = [Square(number) for number in range(n_jobs)]
     before = len(multiprocessing.active_children())
@@ -37,3 +48,9 @@ def test_more_processes_start_when_there_are_more_jobs() -> None:
         first = workers(few)
         assert list(workers(many)) == [0, 1, 4, 9]
         assert list(first) == [1], "what was begun is finished"
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_an_error_not_a_wait_for_ever() -> None:
+    with pytest.raises(DemoError, match="process: got one that ended amid its work"), processes(2) as workers:
+        list(workers([Square(1), Death(), Square(2)]))
