@@ -261,7 +261,7 @@ def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str, wo
     recorded = load_policy(name).config.results[row_of(name, env, "human")]
     report = in_the_box(name, env, "human", 60, workers)
     assert report.interval()[1] >= recorded["ci_low"], "below what is recorded for it"
-    assert report.nearest.mean() > 0.8
+    assert report.nearest.mean() > 0.7
 
 
 @pytest.mark.slow
