@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.common import console, cores, env_id, find_device, keep_memory, machine
 from scripts.progress import progress_bar
-from scripts.train import EVALUATION_SEED, Train, common_sizes
+from scripts.train import EVALUATION_SEED, Train, common_sizes, task_distribution
 
 METHOD = "fast"
 """What all others are compared with."""
@@ -97,12 +97,14 @@ class Methods:
         preset = find_preset(training.preset)
         preset = replace(preset, steps=training.steps or preset.steps)
         device = find_device("auto")
+        training.check(preset)
         imitators = [find_preset(name).imitator(0) for name in self.presets]
         # All trainings of an environment share the demonstrations that are collected first.
         datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(imitators)
-        training.prepare()
         sizes = common_sizes(datasets)
-        meta = training.train(preset, sizes, datasets, device, time.monotonic())
+        tasks = task_distribution(preset, sizes, datasets, device)
+        training.write()
+        meta = training.train(preset, sizes, tasks, device, time.monotonic())
         with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=training.eval_tasks, note="")
             report = evaluate_preset(
@@ -202,6 +204,6 @@ def draw(path: Path, rows: list[dict[str, Any]]) -> None:
     for height, row in zip(heights, rows, strict=True):
         axes.plot(row["each"], [height] * len(row["each"]), "k.", markersize=4)
     axes.set(xlim=(-0.02, 1.02), yticks=heights, yticklabels=[f"{row['env']}: {row['preset']}" for row in rows])
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), fontsize=8)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -103,17 +103,18 @@ class Sweep:
         stored = load_policy(self.policy or self.env)
         conditions = list(SWEEPS[self.what](self.env))
         rows: dict[str, dict[str, Any]] = {}
+        self.out.mkdir(parents=True, exist_ok=True)
+        path = self.out / f"{self.what}-{self.env}"
+        result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
+        result |= {"machine": machine(), "rows": rows}
         with progress_bar("rows") as bar, processes(cores()) as workers:
             job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
             for condition in conditions:
                 bar.update(job, note=condition.name)
                 report = sweep.evaluate(condition, stored, workers)
                 rows[condition.name] = report.summary() | {"condition": asdict(condition)}
+                write_text(path.with_suffix(".json"), dumps(result, indent=2) + "\n")  # a stop loses one row
                 bar.advance(job)
-        self.out.mkdir(parents=True, exist_ok=True)
-        path = self.out / f"{self.what}-{self.env}"
-        result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
-        write_text(path.with_suffix(".json"), dumps(result | {"machine": machine(), "rows": rows}, indent=2) + "\n")
         draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
         console.print(f"{'':24s}  success  95 % interval    right object")
         for name, row in rows.items():

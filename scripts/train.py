@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agents.presets import Preset
     from agents.view import Sizes
     from daml import MetaParams
+    from demos.distribution import MixedTasks
     from demos.storage import Dataset
 
 VALIDATE_EVERY = 500
@@ -39,7 +40,9 @@ class Train:
     env: str = "reach"
     """Environment; all is one policy for all of them."""
     preset: str = "fast"
-    """Kind of policy: fast (shared trunk, minutes on a CPU) or paper (the literal network and loss, for a GPU)."""
+    """Kind of policy: fast (shared trunk, minutes on a CPU), precise (finds the goal more exactly, for longer), paper
+    (the literal network and loss, for a GPU), or one of those that fast is compared with: contextual, lstm, mil,
+    linear, hand-written, first-order, no-hint, cloning."""
     seed: int = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Path | None = None
@@ -75,11 +78,12 @@ class Train:
         preset = replace(preset, steps=run.steps or preset.steps)
         device = find_device(run.device)
         run.check(preset)
-        run.prepare()
         started = time.monotonic()
         datasets = run.collect([preset.imitator(preset.inner_steps)])
         sizes = common_sizes(datasets)
-        meta = run.train(preset, sizes, datasets, device, started)
+        tasks = task_distribution(preset, sizes, datasets, device)
+        run.write()
+        meta = run.train(preset, sizes, tasks, device, started)
         run.finish(preset, sizes, meta, device)
 
     @property
@@ -88,10 +92,12 @@ class Train:
         return self.out or Path("runs") / self.env
 
     def check(self, preset: "Preset") -> None:
-        """Checks that there is such an environment, and as many tasks in a meta-batch for each when there are several.
+        """Checks all that can be checked before work begins.
 
         Raises:
-            EnvError, AgentError: that is not so.
+            EnvError: no such environment.
+            AgentError: a meta-batch has not as many tasks of each environment; a run is in the folder and --resume is
+                not given, or it is another run.
         """
         from agents.errors import AgentError
         from demos.tasks import N_OBJECTS
@@ -102,30 +108,28 @@ class Train:
                 f"env {self.env}, preset {self.preset}: got {preset.tasks} tasks in a meta-batch, allowed a multiple "
                 f"of {n}"
             )
+        path = self.folder / "run.json"
+        if not path.exists():
+            return
+        found, mine = loads(path.read_text()), self.settings
+        if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
+            raise AgentError(f"run {self.folder}: got a run with {different}, allowed the same; choose another --out")
+        if not self.resume:
+            raise AgentError(
+                f"run {self.folder}: got a run that is there, allowed only with --resume; or another --out"
+            )
 
-    def prepare(self) -> None:
-        """Makes the folder of the run, or checks that a run there is the one to go on with.
+    @property
+    def settings(self) -> dict[str, str]:
+        """What tells this run from another one in its folder."""
+        return {name: str(value) for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
 
-        Raises:
-            AgentError: a run is there and --resume is not given, or it is another run.
-        """
-        from agents.errors import AgentError
+    def write(self) -> None:
+        """Writes the settings into the folder: from now on there is a run in it."""
         from agents.policies import write_text
 
-        path = self.folder / "run.json"
-        mine = {name: str(value) for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
-        if path.exists():
-            found = loads(path.read_text())
-            if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
-                raise AgentError(
-                    f"run {self.folder}: got a run with {different}, allowed the same; choose another --out"
-                )
-            if not self.resume:
-                raise AgentError(
-                    f"run {self.folder}: got a run that is there, allowed only with --resume; or another --out"
-                )
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, dumps(mine, indent=2) + "\n")
+        write_text(self.folder / "run.json", dumps(self.settings, indent=2) + "\n")
 
     def collect(self, imitators: "Sequence[Imitator]") -> "list[Dataset]":
         """Collects what is missing of the dataset of each environment, with all that imitators need, and opens them.
@@ -161,19 +165,15 @@ class Train:
                 raise AgentError(f"data {folders[name]}: got {dataset.info.env_id}, allowed {env_id(name)}")
         return list(datasets.values())
 
-    def train(
-        self, preset: "Preset", sizes: "Sizes", datasets: "list[Dataset]", device: str, started: float
-    ) -> "MetaParams":
+    def train(self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", device: str, started: float) -> "MetaParams":
         """Meta-trains from the checkpoint, if there is one, to the end; returns the meta-parameters.
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
         """
         from agents.training import Validation, meta_train, new_state, resume
         from daml import JsonlLog, TensorboardLog, read_log, tee
-        from demos.distribution import MixedTasks, SetTasks
 
         names = env_names(self.env)
-        imitator = preset.imitator(preset.inner_steps, sizes)
         state = new_state(preset, sizes, self.seed, device)
         checkpoint = self.folder / "checkpoint.safetensors"
         resume(state, checkpoint)
@@ -190,20 +190,7 @@ class Train:
                 preset,
                 sizes,
                 state,
-                MixedTasks(
-                    [
-                        SetTasks(
-                            data,
-                            imitator.frames,
-                            imitator.images,
-                            imitator.states,
-                            glances=imitator.glances,
-                            lessons=imitator.lessons,
-                            device=device,
-                        )
-                        for data in datasets
-                    ]
-                ),
+                tasks,
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(
@@ -268,6 +255,31 @@ class Train:
                     f"{rows[row][0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
                     f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
                 )
+
+
+def task_distribution(preset: "Preset", sizes: "Sizes", datasets: "list[Dataset]", device: str) -> "MixedTasks":
+    """What a preset is meta-trained on: tasks of all datasets, with all that its imitator looks at.
+
+    Raises:
+        DemoError: a dataset does not have that.
+    """
+    from demos.distribution import MixedTasks, SetTasks
+
+    imitator = preset.imitator(preset.inner_steps, sizes)
+    return MixedTasks(
+        [
+            SetTasks(
+                data,
+                imitator.frames,
+                imitator.images,
+                imitator.states,
+                glances=imitator.glances,
+                lessons=imitator.lessons,
+                device=device,
+            )
+            for data in datasets
+        ]
+    )
 
 
 def row_of(policy: str, env: str, video: str) -> str:

@@ -48,6 +48,7 @@ def test_help_comes_without_heavy_imports() -> None:
         (("train", "--preset", "slow", "--out", "{out}"), "preset: got 'slow'"),
         (("collect", "--sets", "0", "--out", "{out}"), "number of sets: got 0"),
         (("train", "--device", "tpu", "--out", "{out}"), "device: got 'tpu'"),
+        (("train", "--data", "nowhere", "--out", "{out}"), "dataset nowhere: got no readable dataset.json"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path, words: tuple[str, ...], what: str) -> None:
