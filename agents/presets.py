@@ -41,6 +41,7 @@ PRESETS: dict[str, Preset] = {
     "paper": Preset(
         paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
     ),
+    "oracle": replace(FAST, shown="told"),
     "no-hint": _UNHINTED,
     "first-order": replace(FAST, imitator=first_order_fast),
     "linear": replace(_UNHINTED, imitator=linear_loss),

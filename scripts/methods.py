@@ -11,7 +11,9 @@ from scripts.train import EVALUATION_SEED, Train, common_sizes, task_distributio
 
 METHOD = "fast"
 """What all others are compared with."""
-PRESETS = (METHOD, "contextual", "lstm", "mil", "linear", "hand-written", "first-order", "no-hint", "cloning")
+ORACLE = "oracle"
+"""The same policies, told the goal: they need no training of their own."""
+PRESETS = (METHOD, "contextual", "lstm", "cloning", "mil", ORACLE, "no-hint", "first-order", "linear", "hand-written")
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,20 @@ class Methods:
         from agents.presets import find_preset
 
         trainings = [
-            Train(env=env, preset=preset, seed=seed, sets=self.sets, steps=self.steps, eval_tasks=self.tasks)
+            Train(
+                env=env,
+                preset=preset,
+                seed=seed,
+                sets=8 if self.quick else self.sets,
+                steps=6 if self.quick else self.steps or find_preset(preset).steps,
+                eval_tasks=3 if self.quick else self.tasks,
+            )
             for seed in range(self.seeds)
             for env in self.envs
             for preset in self.presets
         ]
-        for training in trainings:
-            env_id(training.env)
-            find_preset(training.preset)
+        for env in self.envs:
+            env_id(env)
         self.out.mkdir(parents=True, exist_ok=True)
         outcomes: list[dict[str, Any]] = []
         for training in trainings:
@@ -69,20 +77,28 @@ class Methods:
         console.print(f"results: {self.out / 'methods.json'}, {self.out / 'methods.md'}, {self.out / 'methods.png'}")
 
     def _outcome(self, training: Train) -> dict[str, Any]:
-        """What came of a training: read, if it is there, or trained."""
+        """What came of a training: read, if it is there, or trained.
+
+        Raises:
+            AgentError: what is there came of another training.
+        """
+        from agents.errors import AgentError
         from agents.policies import write_text
 
         name = f"{training.env}-{training.preset}-{training.seed}"
-        run = Path(self.out / name)
-        path = run / "outcome.json"
+        path = self.out / f"{name}.json"
         if path.exists():
-            return loads(path.read_text())
+            outcome = loads(path.read_text())
+            asked = {"steps": training.steps, "sets": training.sets}
+            if different := {name: outcome[name] for name in asked if outcome[name] != asked[name]}:
+                raise AgentError(f"{path}: got {different}, allowed {asked}; choose another --out")
+            return outcome
         console.print(f"training {name}")
-        outcome = self._train(training, run)
+        outcome = self._train(training)
         write_text(path, dumps(outcome) + "\n")
         return outcome
 
-    def _train(self, training: Train, run: Path) -> dict[str, Any]:
+    def _train(self, training: Train) -> dict[str, Any]:
         import time
         from dataclasses import replace
 
@@ -91,10 +107,11 @@ class Methods:
         from agents.workers import processes
         from daml import read_log
 
-        training = replace(training, out=run, resume=True)
-        if self.quick:
-            training = replace(training, sets=8, steps=6, eval_tasks=3)
-        preset = find_preset(training.preset)
+        name, shown = training.preset, find_preset(training.preset).shown
+        trained = METHOD if name == ORACLE else name
+        run = self.out / f"{training.env}-{trained}-{training.seed}"
+        training = replace(training, preset=trained, out=run, resume=True)
+        preset = find_preset(trained)
         preset = replace(preset, steps=training.steps or preset.steps)
         device = find_device("auto")
         training.check(preset)
@@ -116,13 +133,13 @@ class Methods:
                 tasks=training.eval_tasks,
                 trials=1,
                 seed=EVALUATION_SEED,
-                video=preset.shown,
+                video=shown,
                 workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
         return {
             "env": training.env,
-            "preset": training.preset,
+            "preset": name,
             "seed": training.seed,
             "steps": preset.steps,
             "sets": training.sets,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.errors import AgentError
 from agents.statistics import paired_difference
 from scripts.methods import Methods, markdown, table
 
@@ -33,14 +34,17 @@ def test_a_row_is_the_mean_over_trainings_and_its_paired_difference_from_the_met
 
 @pytest.mark.slow
 def test_a_smoke_run_trains_each_once_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    options = {"presets": ("fast", "hand-written"), "out": tmp_path, "quick": True}
+    options = {"presets": ("fast", "oracle", "hand-written"), "out": tmp_path, "quick": True}
     Methods(seeds=1, **options).run()
     first = json.loads((tmp_path / "methods.json").read_text())
-    assert [row["preset"] for row in first["rows"]] == ["fast", "hand-written"]
+    assert [row["preset"] for row in first["rows"]] == ["fast", "oracle", "hand-written"]
     log = (tmp_path / "reach-fast-0" / "log.jsonl").stat().st_mtime_ns
+    assert not (tmp_path / "reach-oracle-0").exists()
     Methods(seeds=2, **options).run()
     both = json.loads((tmp_path / "methods.json").read_text())
-    assert both["trainings"][:2] == first["trainings"]
-    assert [row["trainings"] for row in both["rows"]] == [2, 2]
+    assert both["trainings"][:3] == first["trainings"]
+    assert [row["trainings"] for row in both["rows"]] == [2, 2, 2]
     assert (tmp_path / "reach-fast-0" / "log.jsonl").stat().st_mtime_ns == log
     assert (tmp_path / "methods.png").stat().st_size > 5_000
+    with pytest.raises(AgentError, match=r"got {'steps': 6}, allowed {'steps': 7"):
+        Methods(**options | {"quick": False, "steps": 7, "sets": 8}).run()
