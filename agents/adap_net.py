@@ -30,7 +30,13 @@ def init(generator: torch.Generator, sizes: Sizes) -> Params:
     init_conv(params, "space1", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space2", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space3", SPATIAL, 2, (1, 1), generator, gain=0.1)
-    init_conv(params, "time1", 2 + 3 + HIDDEN + sizes.action, TEMPORAL, (KERNEL,), generator)
+    return params | init_temporal(generator, sizes)
+
+
+def init_temporal(generator: torch.Generator, sizes: Sizes) -> Params:
+    """The parameters of `temporal_loss`."""
+    params: Params = {}
+    init_conv(params, "time1", moments(sizes), TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time2", TEMPORAL, TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time3", TEMPORAL, TEMPORAL, (1,), generator, gain=0.1)
     return params
@@ -65,7 +71,21 @@ def loss(psi: Params, proposal: Proposal, seen: Activations) -> Tensor:
         seen: what the policy computed for each frame.
     """
     spatial = -((proposal.where + proposal.when).exp() * seen.log_attention[:, 0]).sum()
-    frames = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
-    x = F.relu(conv1d(psi, "time1", frames.T[None]))  # [1, channels, frames]
+    return spatial + temporal_loss(psi, seen)
+
+
+def temporal_loss(psi: Params, seen: Activations) -> Tensor:
+    """The temporal part alone."""
+    x = F.relu(conv1d(psi, "time1", along(seen).T[None]))  # [1, channels, frames]
     x = F.relu(conv1d(psi, "time2", x))
-    return spatial + conv1d(psi, "time3", x).square().mean()
+    return conv1d(psi, "time3", x).square().mean()
+
+
+def along(seen: Activations) -> Tensor:
+    """All that a policy computed but its attention, frame by frame: [frames, `moments`]."""
+    return torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
+
+
+def moments(sizes: Sizes) -> int:
+    """How many numbers a frame is in `along`."""
+    return 2 + 3 + HIDDEN + sizes.action

@@ -2,6 +2,7 @@
 
 cloning       does not watch it: behaviour cloning of all tasks at once
 first-order   the method without second derivatives; its learned loss then gets no gradient at all
+temporal      the method with the temporal part of its loss alone: it never looks at places
 linear        the method with a loss that reads every frame by itself, linearly: neither space nor time
 hand-written  the method with a loss that nobody learned: look at what changes only at the end of the video
 contextual    an embedding of the video goes into the policy; nothing adapts (Duan et al. 2017, arXiv 1703.07326)
@@ -11,13 +12,14 @@ Each is an `Imitator` like `agents.fast.fast`, made of functions of this module,
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents import fast, meta_net
+from agents import adap_net, fast, meta_net
 from agents.adap_net import Proposal
 from agents.imitation import Imitator
 from agents.layers import conv1d, grid, init_conv, init_linear, linear
@@ -38,29 +40,47 @@ def first_order_fast(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     )
 
 
+def temporal_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`fast`, with convolutions along the video over the policy's activations as the learned loss, and nothing else."""
+    return _with_loss(adap_net.init_temporal, adap_net.temporal_loss, inner_steps, sizes)
+
+
 def linear_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """`fast`, with the squared norm of a linear readout of each frame's activations as the learned loss."""
+    return _with_loss(_init_linear, _linear, inner_steps, sizes)
+
+
+def _init_linear(generator: torch.Generator, sizes: Sizes) -> Params:
+    psi: Params = {}
+    init_linear(psi, "readout", adap_net.moments(sizes), HIDDEN // 4, generator)
+    return psi
+
+
+def _linear(psi: Params, seen: meta_net.Activations) -> Tensor:
+    return linear(psi, "readout", adap_net.along(seen)).square().mean()
+
+
+InitLoss = Callable[[torch.Generator, Sizes], Params]
+Loss = Callable[[Params, meta_net.Activations], Tensor]
+
+
+def _with_loss(init: InitLoss, loss: Loss, inner_steps: int, sizes: Sizes) -> Imitator:
+    """`fast`, with another learned loss."""
     usual = fast.fast(inner_steps, sizes)
     return usual._replace(
         learner=usual.learner._replace(
-            init=partial(_init_linear_loss, sizes), adapt=partial(_adapt_linear, inner_steps)
+            init=partial(_init_with_loss, init, sizes), adapt=partial(_adapt_on_loss, loss, inner_steps)
         )
     )
 
 
-def _init_linear_loss(sizes: Sizes, generator: torch.Generator) -> MetaParams:
-    psi: Params = {}
-    init_linear(psi, "readout", 2 + 3 + HIDDEN + sizes.action, HIDDEN // 4, generator)
+def _init_with_loss(init: InitLoss, sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    psi = init(generator, sizes)
     return {**fast.init(sizes, generator), "psi": psi}
 
 
-def _read(psi: Params, seen: meta_net.Activations) -> Tensor:
-    frames = torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
-    return linear(psi, "readout", frames).square().mean()
-
-
-def _adapt_linear(inner_steps: int, meta: MetaParams, video: View) -> fast.Adapted:
-    inner = learned(meta_net.act, _read, meta["psi"])
+def _adapt_on_loss(loss: Loss, inner_steps: int, meta: MetaParams, video: View) -> fast.Adapted:
+    inner = learned(meta_net.act, loss, meta["psi"])
     rule = gradient_descent(meta["rates"], clip=fast.CLIP)
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
     return fast.Adapted(head, nothing_proposed(video), meta["trunk"]["log_spread"])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agents.baselines import contextual, first_order_fast, handwritten_loss, linear_loss, recurrent
+from agents.baselines import contextual, first_order_fast, handwritten_loss, linear_loss, recurrent, temporal_loss
 from agents.errors import AgentError
 from agents.fast import fast
 from agents.imitation import Imitator
@@ -44,6 +44,7 @@ PRESETS: dict[str, Preset] = {
     "oracle": replace(FAST, shown="told"),
     "no-hint": _UNHINTED,
     "first-order": replace(FAST, imitator=first_order_fast),
+    "temporal": replace(_UNHINTED, imitator=temporal_loss),
     "linear": replace(_UNHINTED, imitator=linear_loss),
     "hand-written": replace(_UNHINTED, imitator=handwritten_loss),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),

@@ -13,7 +13,9 @@ METHOD = "fast"
 """What all others are compared with."""
 ORACLE = "oracle"
 """The same policies, told the goal: they need no training of their own."""
-PRESETS = (METHOD, "contextual", "lstm", "cloning", "mil", ORACLE, "no-hint", "first-order", "linear", "hand-written")
+LOSSES = ("no-hint", "first-order", "temporal", "linear", "hand-written")
+"""The method with less of its learned loss."""
+PRESETS = (METHOD, "contextual", "lstm", "cloning", "mil", ORACLE, *LOSSES)
 
 
 @dataclass(frozen=True)

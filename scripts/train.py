@@ -42,7 +42,7 @@ class Train:
     preset: str = "fast"
     """Kind of policy: fast (shared trunk, minutes on a CPU), precise (finds the goal more exactly, for longer), paper
     (the literal network and loss, for a GPU), or one of those that fast is compared with: contextual, lstm, mil,
-    linear, hand-written, first-order, no-hint, cloning."""
+    temporal, linear, hand-written, first-order, no-hint, cloning."""
     seed: int = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Path | None = None

@@ -9,7 +9,7 @@ from agents.presets import PRESETS
 from agents.view import REACHING, Sizes, View
 from daml import Example, MetaParams, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
 
-METHODS = ("fast", "paper", "linear", "first-order")
+METHODS = ("fast", "paper", "temporal", "linear", "first-order")
 """Presets that adapt by gradient steps."""
 
 
@@ -28,7 +28,7 @@ def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
             torch.testing.assert_close(gradient, looped[group][name], rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("preset", ["fast", "paper", "linear"])
+@pytest.mark.parametrize("preset", ["fast", "paper", "temporal", "linear"])
 def test_the_learned_loss_gets_a_gradient_without_a_hint_and_without_labels(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
     gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
