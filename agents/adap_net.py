@@ -30,15 +30,15 @@ def init(generator: torch.Generator, sizes: Sizes) -> Params:
     init_conv(params, "space1", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space2", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space3", SPATIAL, 2, (1, 1), generator, gain=0.1)
-    return params | init_temporal(generator, sizes)
+    return params | init_temporal(generator, sizes, gain=0.1)
 
 
-def init_temporal(generator: torch.Generator, sizes: Sizes) -> Params:
-    """The parameters of `temporal_loss`."""
+def init_temporal(generator: torch.Generator, sizes: Sizes, gain: float = 1.0) -> Params:
+    """The parameters of `temporal_loss`; gain: of its last layer."""
     params: Params = {}
     init_conv(params, "time1", moments(sizes), TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time2", TEMPORAL, TEMPORAL, (KERNEL,), generator)
-    init_conv(params, "time3", TEMPORAL, TEMPORAL, (1,), generator, gain=0.1)
+    init_conv(params, "time3", TEMPORAL, TEMPORAL, (1,), generator, gain=gain)
     return params
 
 

@@ -24,6 +24,7 @@ from agents.adap_net import Proposal
 from agents.imitation import Imitator
 from agents.layers import conv1d, grid, init_conv, init_linear, linear
 from agents.meta_net import BIAS_TRANSFORM, CHANNELS, HIDDEN
+from agents.paper import LOSS_SCALE
 from agents.view import REACHING, Sizes, View
 from daml import MetaParams, Params, adapt, first_order, gradient_descent, learned
 
@@ -65,7 +66,7 @@ Loss = Callable[[Params, meta_net.Activations], Tensor]
 
 
 def _with_loss(init: InitLoss, loss: Loss, inner_steps: int, sizes: Sizes) -> Imitator:
-    """`fast`, with another learned loss."""
+    """`fast`, with another learned loss, scaled as the published one: without it, hardly anything adapts at first."""
     usual = fast.fast(inner_steps, sizes)
     return usual._replace(
         learner=usual.learner._replace(
@@ -79,8 +80,12 @@ def _init_with_loss(init: InitLoss, sizes: Sizes, generator: torch.Generator) ->
     return {**fast.init(sizes, generator), "psi": psi}
 
 
+def _scaled(loss: Loss, psi: Params, seen: meta_net.Activations) -> Tensor:
+    return LOSS_SCALE * loss(psi, seen)
+
+
 def _adapt_on_loss(loss: Loss, inner_steps: int, meta: MetaParams, video: View) -> fast.Adapted:
-    inner = learned(meta_net.act, loss, meta["psi"])
+    inner = learned(meta_net.act, partial(_scaled, loss), meta["psi"])
     rule = gradient_descent(meta["rates"], clip=fast.CLIP)
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
     return fast.Adapted(head, nothing_proposed(video), meta["trunk"]["log_spread"])
