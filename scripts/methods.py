@@ -117,7 +117,8 @@ class Methods:
         preset = replace(preset, steps=training.steps or preset.steps)
         device = find_device("auto")
         training.check(preset)
-        imitators = [find_preset(name).imitator(0) for name in self.presets]
+        # Of all, so that what is compared later can use the same demonstrations.
+        imitators = [find_preset(name).imitator(0) for name in {*PRESETS, *self.presets}]
         # All trainings of an environment share the demonstrations that are collected first.
         datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(imitators)
         sizes = common_sizes(datasets)
