@@ -91,9 +91,10 @@ class Methods:
         path = self.out / f"{name}.json"
         if path.exists():
             outcome = loads(path.read_text())
-            asked = {"steps": training.steps, "sets": training.sets}
-            if different := {name: outcome[name] for name in asked if outcome[name] != asked[name]}:
-                raise AgentError(f"{path}: got {different}, allowed {asked}; choose another --out")
+            found = {"steps": outcome["steps"], "sets": outcome["sets"], "tasks": len(outcome["successes"])}
+            asked = {"steps": training.steps, "sets": training.sets, "tasks": training.eval_tasks}
+            if found != asked:
+                raise AgentError(f"{path}: got {found}, allowed {asked}; choose another --out")
             return outcome
         console.print(f"training {name}")
         outcome = self._train(training)
