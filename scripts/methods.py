@@ -118,9 +118,9 @@ class Methods:
         preset = replace(preset, steps=training.steps or preset.steps)
         device = find_device("auto")
         training.check(preset)
-        # Of all, so that what is compared later can use the same demonstrations.
-        imitators = [find_preset(name).imitator(0) for name in {*PRESETS, *self.presets}]
-        # All trainings of an environment share the demonstrations that are collected first.
+        # All trainings of an environment share the demonstrations that are collected first: with what every preset
+        # needs, so that others can be compared later.
+        imitators = [find_preset(each).imitator(0) for each in {*PRESETS, *self.presets}]
         datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(imitators)
         sizes = common_sizes(datasets)
         tasks = task_distribution(preset, sizes, datasets, device)
