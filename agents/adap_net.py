@@ -1,82 +1,47 @@
-"""The learned adaptation loss of the `fast` preset: it watches the policy watch the video.
+"""The learned temporal loss: it watches the policy watch the video.
 
-A spatial part looks at the features of each frame beside those of the first and the last frame, and proposes where the
-goal is (a distribution over cells) and, for each cell, when it can be seen there and not the hand (a distribution over
-frames). Its loss is the cross-entropy between that proposal and the policy's attention. A temporal part runs 1-D
-convolutions over the rest of the policy's activations along the video; its loss is the squared norm of their output (Yu
-et al. 2018, arXiv 1802.01557, "Learned Temporal Adaptation Objectives"). No actions, no labels.
+1-D convolutions along the video over what the policy computes for each frame; the loss is the squared norm of their
+output (Yu et al. 2018, arXiv 1802.01557, "Learned Temporal Adaptation Objectives"). No actions, no labels.
+
+What it is given decides what it can learn. `along` is what the paper gives it: the policy's activations. Nothing of
+that tells where the hand is, and the gradient of an expected position cannot single out one object of three. `sight` is
+that: where each channel of the trunk sees something, how clearly, and how much the policy would look there in the
+first frame.
 """
-
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.layers import conv1d, conv2d, init_conv
-from agents.meta_net import CHANNELS, HIDDEN, Activations
+from agents.layers import conv1d, grid, init_conv
+from agents.meta_net import CHANNELS, HIDDEN, TEMPERATURE, Activations
 from agents.view import Sizes
 from daml import Params
 
-SPATIAL = 24
 TEMPORAL = 32
 KERNEL = 3
+SIGHTS = 4 * CHANNELS
+"""How many numbers a frame is in `sight`."""
+LOG_SCALE = 10.0
+"""By which log-attentions are divided, to be of about unit size."""
 
 
-def init(generator: torch.Generator, sizes: Sizes) -> Params:
+def init(generator: torch.Generator, inputs: int, gain: float = 1.0) -> Params:
+    """Args:
+    generator: of the draw.
+    inputs: numbers that a frame is.
+    gain: of the last layer.
+    """
     params: Params = {}
-    init_conv(params, "now", CHANNELS, SPATIAL, (1, 1), generator)
-    init_conv(params, "ends", 2 * CHANNELS, SPATIAL, (1, 1), generator)
-    init_conv(params, "space1", SPATIAL, SPATIAL, (3, 3), generator)
-    init_conv(params, "space2", SPATIAL, SPATIAL, (3, 3), generator)
-    init_conv(params, "space3", SPATIAL, 2, (1, 1), generator, gain=0.1)
-    return params | init_temporal(generator, sizes, gain=0.1)
-
-
-def init_temporal(generator: torch.Generator, sizes: Sizes, gain: float = 1.0) -> Params:
-    """The parameters of `temporal_loss`; gain: of its last layer."""
-    params: Params = {}
-    init_conv(params, "time1", moments(sizes), TEMPORAL, (KERNEL,), generator)
+    init_conv(params, "time1", inputs, TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time2", TEMPORAL, TEMPORAL, (KERNEL,), generator)
     init_conv(params, "time3", TEMPORAL, TEMPORAL, (1,), generator, gain=gain)
     return params
 
 
-class Proposal(NamedTuple):
-    """Where the goal is and when it can be seen: log-probabilities.
-
-    where: [cells], a distribution over cells.  when: [frames, cells], for each cell a distribution over frames.
-    """
-
-    where: Tensor
-    when: Tensor
-
-
-def propose(psi: Params, features: Tensor) -> Proposal:
-    """What the video is about, from its features [frames, CHANNELS, h, w]."""
-    ends = torch.cat([features[:1], features[-1:]], dim=1)
-    x = F.relu(conv2d(psi, "now", features) + conv2d(psi, "ends", ends))
-    x = F.relu(conv2d(psi, "space1", x))
-    x = F.relu(conv2d(psi, "space2", x, dilation=2))
-    where, when = conv2d(psi, "space3", x).flatten(2).unbind(1)  # [frames, cells] each
-    return Proposal(F.log_softmax(where.mean(0), dim=0), F.log_softmax(when, dim=0))
-
-
-def loss(psi: Params, proposal: Proposal, seen: Activations) -> Tensor:
-    """The scalar that one gradient step descends.
-
-    Args:
-        psi: the parameters.
-        proposal: of `propose`.
-        seen: what the policy computed for each frame.
-    """
-    spatial = -((proposal.where + proposal.when).exp() * seen.log_attention[:, 0]).sum()
-    return spatial + temporal_loss(psi, seen)
-
-
-def temporal_loss(psi: Params, seen: Activations) -> Tensor:
-    """The temporal part alone."""
-    x = F.relu(conv1d(psi, "time1", along(seen).T[None]))  # [1, channels, frames]
+def temporal_loss(psi: Params, frames: Tensor) -> Tensor:
+    """What the policy computed along the video [frames, inputs] -> the scalar that an inner step descends."""
+    x = F.relu(conv1d(psi, "time1", frames.T[None]))  # [1, channels, frames]
     x = F.relu(conv1d(psi, "time2", x))
     return conv1d(psi, "time3", x).square().mean()
 
@@ -89,3 +54,31 @@ def along(seen: Activations) -> Tensor:
 def moments(sizes: Sizes) -> int:
     """How many numbers a frame is in `along`."""
     return 2 + 3 + HIDDEN + sizes.action
+
+
+def sight(features: Tensor, seen: Activations) -> Tensor:
+    """What the policy sees and how it looks at that, frame by frame: [frames, SIGHTS].
+
+    Args:
+        features: [frames, CHANNELS, h, w], of the trunk.
+        seen: what the policy computed.
+
+    Returns:
+        Of every channel the place where it is strongest (x, y), a spatial soft-argmax; how strong it is there; and the
+        policy's log-attention in the first frame at that place: what the hand comes to is seen best before.
+    """
+    where, strength, maps = places(features)
+    looks = torch.einsum("tkc,c->tk", maps, seen.log_attention[0, 0]) / LOG_SCALE
+    return torch.cat([where.flatten(1), strength, looks], -1)
+
+
+def places(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each channel is strongest: positions [n, CHANNELS, 2] in [-1, 1], strengths [n, CHANNELS], and the maps
+    [n, CHANNELS, cells] that both are means under.
+
+    Source: spatial soft-argmax of Levine et al. 2016, arXiv 1504.00702.
+    """
+    h, w = features.shape[-2:]
+    cells = features.flatten(-2)
+    maps = (2 * TEMPERATURE * cells).softmax(-1)
+    return maps @ grid(h, w, like=features), (maps * cells).sum(-1), maps

@@ -128,9 +128,13 @@ def points(trunk: Params, x: Tensor, context: Tensor | float = 0.0) -> Tensor:
 
 def act(head: Params, view: View, near: Near = ()) -> Activations:
     """The policy on n images and m states of one task."""
+    return move(head, attend(head["query"][None], view.seen.features), view, near)
+
+
+def move(head: Params, told: Tensor, view: View, near: Near = ()) -> Activations:
+    """The policy, once it is known where to look: log-attention `told` [n, 1, cells] to what the video tells."""
     h, w = view.seen.features.shape[-2:]
     where = grid(h, w, like=view.seen.features)
-    told = attend(head["query"][None], view.seen.features)
     log_attention = torch.cat([told, view.seen.log_landmarks], 1)  # [n, places, cells]
     attention, points = log_attention.exp(), view.seen.points.flatten(-2).mT  # [n, places, cells, 3]
     # The place with most attention on it and around it, not the cell with most: an object covers several.

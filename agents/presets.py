@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agents.baselines import contextual, first_order_fast, handwritten_loss, linear_loss, recurrent, temporal_loss
 from agents.errors import AgentError
-from agents.fast import fast
 from agents.imitation import Imitator
-from agents.mil import mil
-from agents.paper import paper
-from agents.precise import precise
+from agents.methods.ablations import blind, first_order_fast, handwritten_loss, linear_loss
+from agents.methods.attention import attention
+from agents.methods.conditioning import contextual, recurrent
+from agents.methods.fast import fast
+from agents.methods.mil import mil
+from agents.methods.paper import paper
+from agents.methods.pointer import pointer
+from agents.methods.precise import precise
+from agents.methods.temporal import temporal
 
 
 @dataclass(frozen=True)
@@ -37,22 +41,26 @@ _UNHINTED = replace(FAST, hint=0.0, hint_steps=0)
 
 PRESETS: dict[str, Preset] = {
     "fast": FAST,
+    "temporal": replace(FAST, imitator=temporal),
     "precise": replace(FAST, imitator=precise, steps=6000),
     "paper": Preset(
         paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
     ),
     "oracle": replace(FAST, shown="told"),
-    "no-hint": _UNHINTED,
-    "first-order": replace(FAST, imitator=first_order_fast),
-    "temporal": replace(_UNHINTED, imitator=temporal_loss),
-    "linear": replace(_UNHINTED, imitator=linear_loss),
-    "hand-written": replace(_UNHINTED, imitator=handwritten_loss),
+    "pointer": replace(FAST, imitator=pointer),
+    "attention": replace(FAST, imitator=attention, inner_steps=0),
+    "contextual": replace(FAST, imitator=contextual, inner_steps=0),
+    "lstm": replace(FAST, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),
     "cloning": replace(_UNHINTED, inner_steps=0),
-    "contextual": replace(_UNHINTED, imitator=contextual, inner_steps=0),
-    "lstm": replace(_UNHINTED, imitator=recurrent, inner_steps=0),
+    "no-hint": _UNHINTED,
+    "unasked": replace(_UNHINTED, imitator=temporal),
+    "blind": replace(FAST, imitator=blind),
+    "first-order": replace(FAST, imitator=first_order_fast),
+    "linear": replace(FAST, imitator=linear_loss),
+    "hand-written": replace(_UNHINTED, imitator=handwritten_loss),
 }
-"""The method (fast, paper), and what it is compared with: see `agents.baselines`."""
+"""The method (temporal, fast, precise, paper), and what it is compared with: see `agents.methods`."""
 
 
 def find_preset(name: str) -> Preset:

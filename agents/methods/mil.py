@@ -13,26 +13,24 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from agents import fast
-from agents.baselines import nothing_proposed, without_learned_loss
 from agents.errors import AgentError
 from agents.imitation import Imitator, device_of
+from agents.methods import head
 from agents.view import REACHING, Sizes, View, scaled_state
-from daml import Example, MetaLearner, MetaParams, Params, Task, adapt, gradient_descent
+from daml import Example, MetaParams, Params, Task, adapt, gradient_descent
 from demos.types import Demonstration, Video
 from demos.video import resize
 
 
-def adapt_head(inner_steps: int, meta: MetaParams, lesson: Example) -> fast.Adapted:
+def adapt_head(inner_steps: int, meta: MetaParams, lesson: Example) -> head.Adapted:
     """Steps of behaviour cloning on a demonstration: a `View` in, "action" and "pose" out."""
-    proposal, spread = nothing_proposed(lesson.inputs), meta["trunk"]["log_spread"]
 
     def inner(theta: Params, lesson: Example) -> Tensor:
-        outputs = fast.predict(fast.Adapted(theta, proposal, spread), lesson.inputs)
-        return fast.imitation(outputs, lesson.targets)["loss"]
+        outputs = head.predict(head.adapted(theta, meta, lesson.inputs), lesson.inputs)
+        return head.imitation(outputs, lesson.targets)["loss"]
 
-    rule = gradient_descent(meta["rates"], clip=fast.CLIP)
-    return fast.Adapted(adapt(meta["theta"], lesson, loss=inner, rule=rule, n_steps=inner_steps), proposal, spread)
+    rule = gradient_descent(meta["rates"], clip=head.CLIP)
+    return head.adapted(adapt(meta["theta"], lesson, loss=inner, rule=rule, n_steps=inner_steps), meta, lesson.inputs)
 
 
 def encode(meta: MetaParams, tasks: Task) -> Task:
@@ -44,7 +42,7 @@ def encode(meta: MetaParams, tasks: Task) -> Task:
 def _view(meta: MetaParams, inputs: dict[str, Tensor]) -> View:
     """Of "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, m, state]."""
     image = inputs["image"]
-    seen = fast.perceive(meta, image.flatten(0, 1))
+    seen = head.perceive(meta, image.flatten(0, 1))
     return View(pytree.tree_map(lambda leaf: leaf.unflatten(0, image.shape[:2]), seen), scaled_state(inputs["state"]))
 
 
@@ -71,5 +69,5 @@ def study(imitator: Imitator, meta: MetaParams, video: Video) -> Example:
 
 def mil(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The baseline; with zero inner steps it is the policy without adaptation."""
-    learner = MetaLearner(partial(without_learned_loss, sizes), partial(adapt_head, inner_steps), fast.predict, encode)
-    return fast.fast(inner_steps, sizes)._replace(learner=learner, support=study, lessons=True)
+    usual = head.with_head(partial(head.without_learned_loss, sizes), partial(adapt_head, inner_steps), sizes)
+    return usual._replace(learner=usual.learner._replace(encode=encode), support=study, lessons=True)

@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents import fast, meta_net
+from agents import meta_net
 from agents.imitation import Imitator, encode
 from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
+from agents.methods import fast, head
 from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params
 from demos.glances import TABLE_POINTS
@@ -45,7 +46,7 @@ class Seen(NamedTuple):
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     """Those of `fast`, and what corrects the points."""
-    meta = fast.init(sizes, generator, near=NEAR)
+    meta = head.init(sizes, generator, init_loss=fast.init_loss, near=NEAR)
     trunk = meta["trunk"]
     init_conv(trunk, "whole1", CHANNELS + 2, CHANNELS, (3, 3), generator)
     init_conv(trunk, "whole2", CHANNELS, CHANNELS, (3, 3), generator)
@@ -78,14 +79,14 @@ def points(trunk: Params, x: Tensor, calibration: Tensor) -> Tensor:
     return meta_net.points(trunk, x, context) + linear(trunk, "shift", calibration)[:, None, :, None, None]
 
 
-def act(head: Params, view: View) -> meta_net.Activations:
+def act(theta: Params, view: View) -> meta_net.Activations:
     """As of `meta_net`, with the ways to each place at finer scales, too."""
-    return meta_net.act(head, view, near=NEAR)
+    return meta_net.act(theta, view, near=NEAR)
 
 
-def predict(adapted: fast.Adapted, inputs: View) -> dict[str, Tensor]:
-    """As of `fast`, and where the table is."""
-    return fast.predict(adapted, inputs, act=act) | {"table": inputs.seen.table}
+def predict(adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
+    """As of `head`, and where the table is."""
+    return head.predict(adapted, inputs, act=act) | {"table": inputs.seen.table}
 
 
 def at_pixels(points: Tensor, pixels: Tensor) -> Tensor:
@@ -104,8 +105,8 @@ def linear_weights(at: Tensor, side: int) -> Tensor:
 
 
 def outer_loss(hint: float) -> OuterLoss:
-    """That of `fast`; and, in the glances, how far off the points of known pixels and those of the table are."""
-    imitated = fast.outer_loss(hint)
+    """That of `head`; and, in the glances, how far off the points of known pixels and those of the table are."""
+    imitated = head.outer_loss(hint)
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         scalars = imitated(outputs, targets)
@@ -123,9 +124,8 @@ def outer_loss(hint: float) -> OuterLoss:
 
 def precise(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
-    learner = MetaLearner(
-        partial(init, sizes), partial(fast.adapt_head, inner_steps, act=act), predict, partial(encode, perceive)
-    )
+    watch = partial(head.adapt_head, fast.loss, inner_steps, act=act)
+    learner = MetaLearner(partial(init, sizes), watch, predict, partial(encode, perceive))
     return fast.fast(inner_steps, sizes)._replace(
         learner=learner, perceive=perceive, outer_loss=outer_loss, size=SIZE, states=32, glances=GLANCES
     )

@@ -1,0 +1,59 @@
+"""The spatial part of a learned loss: it proposes where in a video the goal is.
+
+It looks at the features of each frame beside those of the first and the last frame, and says for each cell how likely
+the goal is there (a distribution over cells) and when it can be seen there and not the hand (a distribution over
+frames). As a loss it is the cross-entropy between that proposal and the policy's attention. One gradient step of it has
+a closed form: it is a read-out of the features at the proposed places (`agents.methods.pointer`).
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.layers import conv2d, init_conv
+from agents.meta_net import CHANNELS
+from daml import Params
+
+SPATIAL = 24
+
+
+def init(generator: torch.Generator) -> Params:
+    params: Params = {}
+    init_conv(params, "now", CHANNELS, SPATIAL, (1, 1), generator)
+    init_conv(params, "ends", 2 * CHANNELS, SPATIAL, (1, 1), generator)
+    init_conv(params, "space1", SPATIAL, SPATIAL, (3, 3), generator)
+    init_conv(params, "space2", SPATIAL, SPATIAL, (3, 3), generator)
+    init_conv(params, "space3", SPATIAL, 2, (1, 1), generator, gain=0.1)
+    return params
+
+
+class Proposal(NamedTuple):
+    """Where the goal is and when it can be seen: log-probabilities.
+
+    where: [cells], a distribution over cells.  when: [frames, cells], for each cell a distribution over frames.
+    """
+
+    where: Tensor
+    when: Tensor
+
+    @property
+    def weights(self) -> Tensor:
+        """Of every place in every frame: [frames, cells], they sum to 1."""
+        return (self.where + self.when).exp()
+
+
+def propose(psi: Params, features: Tensor) -> Proposal:
+    """What the video is about, from its features [frames, CHANNELS, h, w]."""
+    ends = torch.cat([features[:1], features[-1:]], dim=1)
+    x = F.relu(conv2d(psi, "now", features) + conv2d(psi, "ends", ends))
+    x = F.relu(conv2d(psi, "space1", x))
+    x = F.relu(conv2d(psi, "space2", x, dilation=2))
+    where, when = conv2d(psi, "space3", x).flatten(2).unbind(1)  # [frames, cells] each
+    return Proposal(F.log_softmax(where.mean(0), dim=0), F.log_softmax(when, dim=0))
+
+
+def spatial_loss(proposal: Proposal, log_attention: Tensor) -> Tensor:
+    """Cross-entropy between a proposal and an attention [frames, cells]."""
+    return -(proposal.weights * log_attention).sum()
