@@ -43,7 +43,7 @@ class Imitator(NamedTuple):
     outer_loss: weight of the meta-training hint -> outer loss.
     frames: of a video that it watches.  size: side of its images [px].
     images: of an episode that it acts on: the first one, or every one.
-    states: of a demonstration that it imitates in a meta-step.
+    states: of a demonstration that it imitates in a meta-step.  until: from the first so much of it, of its length.
     glances: further images of the same objects elsewhere, for each task of a meta-step (`demos.glances`): it is asked
         where the goal is, but not to act.
     support: what the learner adapts on, of a video.
@@ -61,6 +61,7 @@ class Imitator(NamedTuple):
     glances: int = 0
     support: "Support" = watch
     lessons: bool = False
+    until: float = 1.0
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import torch
+
 from agents.errors import AgentError
 from agents.imitation import Imitator
 from agents.methods.ablations import blind, first_order_fast, handwritten_loss, linear_loss
@@ -10,10 +12,11 @@ from agents.methods.attention import attention
 from agents.methods.conditioning import contextual, recurrent
 from agents.methods.fast import fast
 from agents.methods.mil import mil
-from agents.methods.paper import paper
+from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
 from agents.methods.precise import precise
 from agents.methods.temporal import temporal
+from daml import MapTasks, loop_tasks, vmap_tasks
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Preset:
     imitator: number of inner steps, sizes -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
     meta-batch.  learning_rate: of Adam, at its highest.  hint: weight of the hint.  hint_steps: after which it is gone.
     max_norm: bound on the meta-gradient's norm.  shown: what it is evaluated on, of `agents.evaluation.VIDEOS`.
+    cpu_map: how the tasks of a meta-batch are mapped on a CPU; on a GPU all at once.  In sequence where each task has
+    large activations of its own: 3 times as fast for `paper`, 4 times for `attention`.
     """
 
     imitator: Callable[..., Imitator]
@@ -34,21 +39,47 @@ class Preset:
     hint_steps: int
     max_norm: float
     shown: str = "human"
+    cpu_map: MapTasks = vmap_tasks
+
+    def map_tasks(self, device: str) -> MapTasks:
+        """How the tasks of a meta-batch are mapped on a device."""
+        return self.cpu_map if torch.device(device).type == "cpu" else vmap_tasks
 
 
 FAST = Preset(fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0)
 _UNHINTED = replace(FAST, hint=0.0, hint_steps=0)
+SMALL = Preset(
+    small,
+    inner_steps=1,
+    steps=12_000,
+    tasks=15,
+    learning_rate=1e-3,
+    hint=1.0,
+    hint_steps=1500,
+    max_norm=10.0,
+    cpu_map=loop_tasks,
+)
 
 PRESETS: dict[str, Preset] = {
     "fast": FAST,
     "temporal": replace(FAST, imitator=temporal),
     "precise": replace(FAST, imitator=precise, steps=6000),
     "paper": Preset(
-        paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
+        paper,
+        inner_steps=1,
+        steps=30_000,
+        tasks=15,
+        learning_rate=1e-3,
+        hint=0.0,
+        hint_steps=0,
+        max_norm=10.0,
+        cpu_map=loop_tasks,
     ),
+    "paper-small": SMALL,
+    "paper-seeing": replace(SMALL, imitator=seeing),
     "oracle": replace(FAST, shown="told"),
     "pointer": replace(FAST, imitator=pointer),
-    "attention": replace(FAST, imitator=attention, inner_steps=0),
+    "attention": replace(FAST, imitator=attention, inner_steps=0, cpu_map=loop_tasks),
     "contextual": replace(FAST, imitator=contextual, inner_steps=0),
     "lstm": replace(FAST, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),

@@ -33,6 +33,7 @@ class SetTasks:
         augmented: bool = True,
         glances: int = 0,
         lessons: bool = False,
+        until: float = 1.0,
         device: torch.device | str = "cpu",
     ) -> None:
         """
@@ -44,6 +45,7 @@ class SetTasks:
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
             glances: images of `demos.glances` for each task, besides its first image.
             lessons: whether the robot shows the task, with its actions, and not a human.
+            until: share of a demonstration that the later steps are drawn from.
             device: for the tensors.
 
         Raises:
@@ -64,6 +66,7 @@ class SetTasks:
         self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
         self._augment = augmented
         self._lessons, self._glances = lessons, glances
+        self._last = max(2, int(until * dataset.info.steps))
         self._states, self._images = states, slice(1 if images == "first" else states)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
@@ -90,7 +93,7 @@ class SetTasks:
         sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
         goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
         video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
-        later = rng.integers(1, info.steps, (n_tasks, self._states - 1))
+        later = rng.integers(1, self._last, (n_tasks, self._states - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         arrays = {

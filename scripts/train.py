@@ -275,6 +275,7 @@ def task_distribution(preset: "Preset", sizes: "Sizes", datasets: "list[Dataset]
                 imitator.states,
                 glances=imitator.glances,
                 lessons=imitator.lessons,
+                until=imitator.until,
                 device=device,
             )
             for data in datasets

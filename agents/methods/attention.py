@@ -66,11 +66,11 @@ def _init_block(psi: Params, name: str, generator: torch.Generator) -> None:
 def block(psi: Params, name: str, x: Tensor, memory: Tensor) -> Tensor:
     """x [n, WIDTH] looks at memory [m, WIDTH], and thinks about it: [n, WIDTH]."""
     q, k, v = (
-        linear(psi, f"{name}.{part}", _norm(of)).unflatten(-1, (HEADS, -1))
+        linear(psi, f"{name}.{part}", _norm(of)).unflatten(-1, (HEADS, -1)).transpose(0, 1)
         for part, of in (("q", x), ("k", memory), ("v", memory))
     )
-    weights = (torch.einsum("nhd,mhd->hnm", q, k) * q.shape[-1] ** -0.5).softmax(-1)
-    x = x + linear(psi, f"{name}.out", torch.einsum("hnm,mhd->nhd", weights, v).flatten(-2))
+    weights = (q @ k.mT * q.shape[-1] ** -0.5).softmax(-1)  # [HEADS, n, m]
+    x = x + linear(psi, f"{name}.out", (weights @ v).transpose(0, 1).flatten(-2))
     return x + linear(psi, f"{name}.mlp2", F.relu(linear(psi, f"{name}.mlp1", _norm(x))))
 
 

@@ -105,13 +105,20 @@ def outer_loss(hint: float) -> OuterLoss:
     """
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        scalars = imitation(outputs, targets)
-        if not hint:
-            return scalars
-        asked = -log_mass_around(targets["shown_at"], outputs["log_asked"])
-        return scalars | {"loss": scalars["loss"] + hint * asked, "asked": asked}
+        return with_question(hint, imitation(outputs, targets), outputs, targets)
 
     return loss
+
+
+def with_question(
+    hint: float, scalars: dict[str, Tensor], outputs: dict[str, Tensor], targets: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The scalars of an outer loss with one more, "asked": minus the log mass that "log_asked" has around the goal in
+    the video's first frame. It counts `hint` times in "loss"; nothing changes where that is 0."""
+    if not hint:
+        return scalars
+    asked = -log_mass_around(targets["shown_at"], outputs["log_asked"])
+    return scalars | {"loss": scalars["loss"] + hint * asked, "asked": asked}
 
 
 def imitation(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
