@@ -29,7 +29,6 @@ HEADS = 4
 BLOCKS = 2
 POOLED = 8
 """Places along each side of a frame."""
-FRAMES = 8
 
 
 class Watched(NamedTuple):
@@ -42,10 +41,8 @@ class Watched(NamedTuple):
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     """The shared ones, and psi: what watches the video and looks at it."""
-    psi: Params = {
-        "where": 0.02 * torch.randn(POOLED**2, WIDTH, generator=generator),
-        "when": 0.02 * torch.randn(FRAMES, 1, WIDTH, generator=generator),
-    }
+    psi: Params = {"where": 0.02 * torch.randn(POOLED**2, WIDTH, generator=generator)}
+    init_linear(psi, "when", 2, WIDTH, generator, gain=0.1)
     init_linear(psi, "token", 3 * CHANNELS, WIDTH, generator)
     init_linear(psi, "cell", CHANNELS + 2, WIDTH, generator)
     for number in range(BLOCKS):
@@ -64,13 +61,13 @@ def _init_block(psi: Params, name: str, generator: torch.Generator) -> None:
 
 
 def block(psi: Params, name: str, x: Tensor, memory: Tensor) -> Tensor:
-    """x [n, WIDTH] looks at memory [m, WIDTH], and thinks about it: [n, WIDTH]."""
+    """x [..., n, WIDTH] looks at memory [m, WIDTH], and thinks about it: [..., n, WIDTH]."""
     q, k, v = (
-        linear(psi, f"{name}.{part}", _norm(of)).unflatten(-1, (HEADS, -1)).transpose(0, 1)
+        linear(psi, f"{name}.{part}", _norm(of)).unflatten(-1, (HEADS, -1)).transpose(-3, -2)
         for part, of in (("q", x), ("k", memory), ("v", memory))
     )
-    weights = (q @ k.mT * q.shape[-1] ** -0.5).softmax(-1)  # [HEADS, n, m]
-    x = x + linear(psi, f"{name}.out", (weights @ v).transpose(0, 1).flatten(-2))
+    weights = (q @ k.mT * q.shape[-1] ** -0.5).softmax(-1)  # [..., HEADS, n, m]
+    x = x + linear(psi, f"{name}.out", (weights @ v).transpose(-3, -2).flatten(-2))
     return x + linear(psi, f"{name}.mlp2", F.relu(linear(psi, f"{name}.mlp1", _norm(x))))
 
 
@@ -79,21 +76,23 @@ def _norm(x: Tensor) -> Tensor:
 
 
 def watch(psi: Params, features: Tensor) -> Tensor:
-    """Features of a video [FRAMES, CHANNELS, h, w] -> tokens [FRAMES * POOLED**2, WIDTH]."""
+    """Features of a video [frames, CHANNELS, h, w] -> tokens [frames * POOLED**2, WIDTH]."""
     pooled = F.avg_pool2d(features, features.shape[-1] // POOLED).flatten(-2).mT  # [frames, places, CHANNELS]
     x = linear(psi, "token", torch.cat([pooled, pooled - pooled[:1], pooled - pooled[-1:]], -1))
-    x = (x + psi["where"] + psi["when"]).flatten(0, 1)
+    time = torch.linspace(-1, 1, len(features), device=x.device, dtype=x.dtype)
+    when = linear(psi, "when", torch.stack([time, time.square()], -1))
+    x = (x + psi["where"] + when[:, None]).flatten(0, 1)
     for number in range(BLOCKS):
         x = block(psi, f"self{number}", x, x)
     return x
 
 
 def look(psi: Params, tokens: Tensor, features: Tensor) -> Tensor:
-    """Log-attention [1, 1, cells] of an image's features [1, CHANNELS, h, w], by what the video shows."""
-    x = linear(psi, "cell", with_place(features).flatten(-2)[0].mT)
+    """Log-attention [n, 1, cells] of images' features [n, CHANNELS, h, w], by what the video shows."""
+    x = linear(psi, "cell", with_place(features).flatten(-2).mT)  # [n, cells, WIDTH]
     for number in range(BLOCKS):
         x = block(psi, f"cross{number}", x, tokens)
-    return F.log_softmax(linear(psi, "logit", _norm(x)).mT, -1)[None]
+    return F.log_softmax(linear(psi, "logit", _norm(x)).mT, -1)
 
 
 def condition(meta: MetaParams, video: View) -> Watched:
@@ -107,7 +106,7 @@ def condition(meta: MetaParams, video: View) -> Watched:
 
 def predict(watched: Watched, inputs: View) -> dict[str, Tensor]:
     """As of `head`, looking where the cross-attention says."""
-    told = look(watched.psi, watched.tokens, inputs.seen.features[:1])
+    told = look(watched.psi, watched.tokens, inputs.seen.features)
     seen = meta_net.move(watched.adapted.head, told, inputs)
     return head.outputs(watched.adapted, seen)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from agents.fast import fast
 
 from agents.domain import FAR, distance, gauge, statistics, training_gauge
+from agents.methods.fast import fast
 from demos.human import human_video
 from demos.recipe import Recipe
 from demos.types import Video

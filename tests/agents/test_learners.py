@@ -4,13 +4,15 @@ import pytest
 import torch
 from random_tasks import N_TASKS, QUERY, VIDEO, some_lessons, some_meta, some_tasks
 
-from agents import fast, meta_net, paper
+from agents import meta_net, proposal
+from agents.methods import head, paper, pointer
 from agents.presets import PRESETS
 from agents.view import REACHING, Sizes, View
-from daml import Example, MetaParams, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
+from daml import Example, MetaParams, Params, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
 
-METHODS = ("fast", "paper", "temporal", "linear", "first-order")
-"""Presets that adapt by gradient steps."""
+METHODS = ("fast", "temporal", "pointer", "paper", "paper-small", "paper-seeing", "blind", "linear", "first-order")
+"""Presets that adapt by steps."""
+LEARNED = tuple(preset for preset in METHODS if preset != "first-order")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -28,7 +30,7 @@ def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
             torch.testing.assert_close(gradient, looped[group][name], rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("preset", ["fast", "paper", "temporal", "linear"])
+@pytest.mark.parametrize("preset", LEARNED)
 def test_the_learned_loss_gets_a_gradient_without_a_hint_and_without_labels(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
     gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
@@ -42,7 +44,7 @@ def test_the_first_order_method_never_trains_its_learned_loss() -> None:
     assert all(gradient.any() for gradient in gradients["trunk"].values() if gradient.numel())
 
 
-@pytest.mark.parametrize("preset", ["contextual", "lstm"])
+@pytest.mark.parametrize("preset", ["attention", "contextual", "lstm"])
 def test_a_baseline_that_does_not_adapt_trains_what_watches_the_video(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(0), some_meta(preset)
     gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
@@ -245,12 +247,12 @@ def test_the_density_of_poses_is_the_mixture_of_gaussians() -> None:
 
 def test_mass_around_a_point_is_spread_over_the_nearest_cells() -> None:
     log_map = torch.full((16,), 1 / 16).log()
-    assert fast.log_mass_around(torch.tensor([0.4, 0.6]), log_map).exp().item() == pytest.approx(1 / 16, rel=1e-4)
+    assert head.log_mass_around(torch.tensor([0.4, 0.6]), log_map).exp().item() == pytest.approx(1 / 16, rel=1e-4)
     peaked = torch.full((16,), 1e-9)
     peaked[2 * 4 + 1] = 1.0  # row 2, column 1
     at_centre = torch.tensor([1.5 / 4, 2.5 / 4])
-    assert fast.log_mass_around(at_centre, peaked.log()).exp().item() == pytest.approx(1.0, rel=1e-3)
-    assert fast.log_mass_around(torch.tensor([0.9, 0.1]), peaked.log()).exp().item() < 1e-3
+    assert head.log_mass_around(at_centre, peaked.log()).exp().item() == pytest.approx(1.0, rel=1e-3)
+    assert head.log_mass_around(torch.tensor([0.9, 0.1]), peaked.log()).exp().item() < 1e-3
 
 
 def test_the_mixture_density_integrates_to_one() -> None:
@@ -261,3 +263,34 @@ def test_the_mixture_density_integrates_to_one() -> None:
     points = torch.cartesian_prod(axis, axis, axis)
     density = paper.log_likelihood(paper.Mixture(*(t.expand(len(points), *t.shape[1:]) for t in mixture)), points).exp()
     assert density.sum().item() * (axis[1] - axis[0]).item() ** 3 == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_pointer_does_what_the_gradient_step_of_the_spatial_loss_does() -> None:
+    """The closed form of one step on the cross-entropy between proposal and attention: same query, same outputs."""
+    meta = some_meta("pointer")
+    encoded = PRESETS["pointer"].imitator(1).learner.encode(meta, some_tasks())
+    meta = {g: {n: t.detach().double() for n, t in params.items()} for g, params in meta.items()}
+    video = torch.utils._pytree.tree_map(lambda leaf: leaf[0].double(), encoded.support)
+
+    def spatial(psi: Params, video: View, seen: meta_net.Activations) -> torch.Tensor:
+        return proposal.spatial_loss(proposal.propose(psi, video.seen.features), seen.log_attention[:, 0])
+
+    for inner_steps in (0, 1, 3):
+        stepped = head.adapt_head(spatial, inner_steps, meta, video)
+        read = pointer.read_out(inner_steps, meta, video)
+        assert torch.equal(read.head["fc1.w"], meta["theta"]["fc1.w"])
+        for name, tensor in read.head.items():
+            torch.testing.assert_close(tensor, stepped.head[name], rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(read.log_asked, stepped.log_asked)
+
+
+def test_the_question_is_asked_of_the_adapted_policy_and_only_while_there_is_a_hint() -> None:
+    for preset in METHODS:
+        imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+        options = {"learner": imitator.learner}
+        plain, silent = meta_grad(meta, some_tasks(), outer_loss=imitator.outer_loss(0.0), **options)
+        asked, scalars = meta_grad(meta, some_tasks(), outer_loss=imitator.outer_loss(2.0), **options)
+        assert "asked" not in silent
+        torch.testing.assert_close(scalars["loss"], silent["loss"] + 2 * scalars["asked"])
+        if preset != "first-order":  # the question teaches the learned loss, through the gradient step
+            assert not all(torch.equal(plain["psi"][name], asked["psi"][name]) for name in plain["psi"])

@@ -9,10 +9,10 @@ import torch
 from random_tasks import some_lessons, some_meta
 
 import envs  # noqa: F401  (registers the environments)
-from agents import fast, mil
 from agents.errors import AgentError
 from agents.evaluation import VIDEOS, evaluate_preset
 from agents.imitation import adapt_to_video
+from agents.methods import head, mil
 from agents.presets import PRESETS
 from agents.view import REACHING, Sizes
 from daml import meta_grad
@@ -39,8 +39,8 @@ def test_one_small_step_imitates_its_demonstration_better() -> None:
     meta["rates"] = {name: torch.full_like(rate, 1e-3) for name, rate in meta["rates"].items()}
 
     def off(inner_steps: int) -> float:
-        outputs = fast.predict(mil.adapt_head(inner_steps, meta, lesson), lesson.inputs)
-        return fast.imitation(outputs, lesson.targets)["loss"].item()
+        outputs = head.predict(mil.adapt_head(inner_steps, meta, lesson), lesson.inputs)
+        return head.imitation(outputs, lesson.targets)["loss"].item()
 
     assert off(2) < off(1) < off(0)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from random_tasks import N_TASKS, some_meta, some_tasks
 
-from agents import fast, precise
+from agents.methods import head, precise
 from agents.presets import PRESETS
 from agents.view import REACHING, scaled_point
 from daml import Example, MetaParams, Task, meta_grad
@@ -103,7 +103,7 @@ def test_they_train_the_table_and_what_looks_at_the_whole_image() -> None:
 
 
 def test_the_loss_is_least_where_the_glances_are_right() -> None:
-    """With what should be seen in the place of what is seen, only the loss of `fast` is left."""
+    """With what should be seen in the place of what is seen, only the loss of `head` is left."""
     tasks = glancing_tasks()
     outputs, targets = outputs_of(some_meta("precise"), tasks), targets_of(tasks)
     right = targets | {
@@ -116,7 +116,7 @@ def test_the_loss_is_least_where_the_glances_are_right() -> None:
         "points": torch.cat([outputs["points"][:1], points.expand_as(outputs["points"][1:])]),
         "table": 0 * outputs["table"],
     }
-    best, imitated = precise.outer_loss(0.0)(outputs, right), fast.outer_loss(0.0)(outputs, right)
+    best, imitated = precise.outer_loss(0.0)(outputs, right), head.outer_loss(0.0)(outputs, right)
     torch.testing.assert_close(best["loss"], imitated["loss"] + 0.01)
     worse = precise.outer_loss(0.0)(outputs, right | {"glance_points": right["glance_points"] + 0.05})
     assert worse["glance"] > best["glance"] + 0.1
@@ -128,4 +128,4 @@ def test_a_policy_needs_no_glances() -> None:
     """At test time there is one image; the parameters are the same."""
     tasks = first_images(some_tasks())
     outputs, targets = outputs_of(some_meta("precise"), tasks), targets_of(tasks)
-    assert precise.outer_loss(0.0)(outputs, targets) == fast.outer_loss(0.0)(outputs, targets)
+    assert precise.outer_loss(0.0)(outputs, targets) == head.outer_loss(0.0)(outputs, targets)
