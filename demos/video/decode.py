@@ -60,7 +60,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _best(path: Path, streams: Sequence[Any]) -> Any:
-    """The video stream with the largest frames, of equal ones the default, then the first; no cover, no preview."""
+    """The video stream with the largest frames, of equal ones the default, then the first; no cover."""
     streams = [s for s in streams if not s.disposition & STILL]
     if not streams:
         raise VideoError(f"{path}: got no video stream, allowed a file with one")

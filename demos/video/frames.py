@@ -48,7 +48,7 @@ def square_pixels(image: np.ndarray, aspect: Fraction) -> np.ndarray:
 
 def square_width(width: int, aspect: Fraction) -> int:
     """How wide an image is once its pixels are square [px]."""
-    return max(1, round(width * aspect))
+    return max(min(1, width), round(width * aspect))
 
 
 def resample(video: Video, n_frames: int) -> Video:
