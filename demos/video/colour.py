@@ -22,6 +22,8 @@ UNSPECIFIED = 2
 """What a file that does not name its colours says of the matrix, too."""
 LEVELS = 65536
 """Of the signal, and of the light that is turned back into one."""
+ROWS = 64
+"""Rows that are turned at once: large frames would take gigabytes."""
 
 # The columns are red, green and blue of the wider space.
 TO_BT709: dict[int, tuple[tuple[float, float, float], ...]] = {
@@ -42,7 +44,9 @@ def picture(frame: Any) -> np.ndarray:
     signal = frame.to_ndarray(
         format="rgb48le", src_colorspace=matrix, interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND
     )
-    return _encoded(_table(curve)[signal] @ _primaries(frame.color_primaries))
+    table, primaries = _table(curve), _primaries(frame.color_primaries)
+    bands = np.split(signal, range(ROWS, len(signal), ROWS))
+    return np.concatenate([_encoded(table[band] @ primaries) for band in bands])
 
 
 def hlg_light(signal: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ def read_video(
 
 
 def read_times(path: str | Path, *, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The times of the frames of a video file, or of a part of it, without decoding any.
+    """The times of the frames of a video file, or of a part of it, without decoding more than the first.
 
     Args and errors are those of `read_video`.
 

@@ -56,12 +56,11 @@ def check_whole(path: Path, container: Any, stream: Any, first: float, last: flo
     if container.format.name in ESTIMATED:
         return
     said = announced(container, stream)
-    if "mov" in container.format.name or (stream.duration and len(container.streams) > 1):
-        # A phone's file may hide frames at its ends.
-        got, slack = last - first, 0.1 * said + 0.5
-    else:
-        # Here the duration counts from zero, whenever the first frame is.
-        got, slack = last, 0.1
+    mov, several = "mov" in container.format.name, len(container.streams) > 1
+    # A phone's file may hide frames at its ends.
+    slack = 0.1 * said + 0.5 if mov or several else 0.1
+    # Elsewhere a duration counts from zero, whenever the first frame is.
+    got = last - first if mov or (several and stream.duration) else last
     if not said and last < _of_file(container) - slack:
         got, said = end_of_all(path), _of_file(container)
     if got < said - slack:
@@ -91,7 +90,7 @@ def gif_ends(path: Path) -> bool:
                 at = _behind(data, at + 2)
             else:  # Some programs fill up with bytes that mean nothing.
                 at += 1
-        return b";" in data[at:].strip(b"\0")[:1]
+        return data[at : at + 10].lstrip(b"\0").startswith(b";")
 
 
 def _colours(flags: int) -> int:
