@@ -18,6 +18,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from daml.folders import visible
 from demos.errors import DemoError
 from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, line, read_manifest, write_info
 from demos.recording import Recording, RecordingInfo
@@ -112,8 +113,7 @@ def find_recordings(root: Path) -> list[Path]:
     """
     if (root / INFO).is_file():
         return [root]
-    inside = sorted(root.iterdir()) if root.is_dir() else []
-    found = [path for path in inside if not path.name.startswith(".") and (path / INFO).is_file()]
+    found = [path for path in visible(root) if (path / INFO).is_file()]
     if not found:
         raise DemoError(f"recordings: got none in {root}, allowed {ALLOWED}, or a folder of such")
     return found

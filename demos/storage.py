@@ -28,6 +28,7 @@ from typing import Literal
 
 import numpy as np
 
+from daml.folders import visible
 from demos.errors import DemoError
 from demos.glances import TABLE_POINTS
 
@@ -126,7 +127,7 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
         if found != info:
             raise DemoError(f"dataset {folder}: got {found}, allowed {info}; choose another folder or delete it")
         return Dataset(folder, info, "r+")
-    if folder.exists() and not (folder.is_dir() and {path.name for path in folder.iterdir()} <= _names(info)):
+    if folder.exists() and not (folder.is_dir() and {path.name for path in visible(folder)} <= _names(info)):
         raise DemoError(f"dataset folder {folder}: got a folder with other files, allowed a new or empty one")
     (folder / "done").mkdir(parents=True, exist_ok=True)
     for name, (dtype, shape) in info.arrays().items():

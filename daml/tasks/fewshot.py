@@ -12,6 +12,7 @@ from torch import Tensor
 
 from daml.adapt import trajectory
 from daml.errors import MetaLearningError
+from daml.folders import visible
 from daml.losses import supervised
 from daml.lstm import init_lstm, lstm_rule
 from daml.rules import gradient_descent
@@ -271,7 +272,7 @@ def miniimagenet(root: Path, split: str) -> Classes:
 
 def folders_in(root: Path, pattern: str, data: str) -> list[Path]:
     """The folders of the classes, sorted."""
-    folders = sorted(path for path in root.glob(pattern) if path.is_dir())
+    folders = [path for path in visible(root, pattern) if path.is_dir()]
     if not folders:
         raise MetaLearningError(f"folder of {data}", f"no classes in {root}", LAYOUTS[data])
     return folders
@@ -281,7 +282,7 @@ def read_images(folder: Path, pattern: str, side: int, mode: str, data: str) -> 
     """All images of a folder: uint8 [images, side, side, channels]."""
     from PIL import Image, UnidentifiedImageError
 
-    paths = sorted(folder.glob(pattern))
+    paths = visible(folder, pattern)
     if not paths:
         raise MetaLearningError(f"folder of {data}", f"no {pattern} in {folder}", LAYOUTS[data])
     images = []

@@ -12,6 +12,7 @@ import numpy as np
 
 from demos.errors import VideoError
 from demos.video import check
+from demos.video.frames import square_width
 
 MAX_PIXELS = 7680 * 4320
 """Pixels of the largest frame that is decoded: 8K."""
@@ -19,6 +20,8 @@ MAX_GAP = 0.2
 """Furthest frame that stands in for one that could not be decoded [s]."""
 LEAP = 1.0
 """Decoding leaps to the next key frame when that saves more than this [s]."""
+STILL = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails | av.stream.Disposition.still_image
+"""What is said of streams that are no videos."""
 FORMATS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg"
 """Containers that are read. Playlists and the like are not: they name other files, and make a video from a text."""
 
@@ -40,26 +43,41 @@ def one_error(path: Path) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Opens a file: the container and its video stream."""
+    """Opens a file: the container and its best video stream."""
     # "file:" and the two lists keep names and contents from reaching for anything but this one file.
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     with av.open(f"file:{path}", container_options=options, metadata_errors="replace") as container:
-        streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-        if not streams:
-            raise VideoError(f"{path}: got no video stream, allowed a file with one")
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise VideoError(
-                f"{path}: got a damaged file or an unknown kind of video, allowed h264, HEVC, VP9 and the like"
-            )
+        stream = _best(path, container.streams.video)
         width, height = stream.codec_context.width, stream.codec_context.height
-        if not 0 < width * height <= MAX_PIXELS:
-            raise VideoError(f"{path}: got frames of {width} x {height} px, allowed up to {MAX_PIXELS} pixels")
+        shown = square_width(width, aspect_of(stream))
+        if not 0 < max(width, shown) * height <= MAX_PIXELS:
+            raise VideoError(f"{path}: got frames of {shown} x {height} px, allowed up to {MAX_PIXELS} pixels")
         # Starting threads costs more than a small clip's decoding.
         stream.thread_type = "NONE" if width * height < 640 * 480 else "AUTO"
         # A damaged or hostile stream may announce larger frames further on.
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
+
+
+def _best(path: Path, streams: Sequence[Any]) -> Any:
+    """The video stream with the largest frames, of equal ones the default, then the first; no cover."""
+    streams = [s for s in streams if not s.disposition & STILL]
+    if not streams:
+        raise VideoError(f"{path}: got no video stream, allowed a file with one")
+    known = [s for s in streams if s.codec_context is not None]
+    if not known:
+        raise VideoError(
+            f"{path}: got a damaged file or an unknown kind of video, allowed h264, HEVC, VP9 and the like"
+        )
+    # A single picture is a cover that was not called one.
+    moving = [s for s in known if s.frames != 1] or known
+    default = av.stream.Disposition.default
+    return max(moving, key=lambda s: (s.codec_context.width * s.codec_context.height, bool(s.disposition & default)))
+
+
+def aspect_of(stream: Any) -> Fraction:
+    """Width of a pixel for its height; 1 where the file does not say."""
+    return stream.sample_aspect_ratio or Fraction(1)
 
 
 def packets(path: Path, container: Any, stream: Any, end: float | None) -> Iterator[tuple[int, int, bool]]:
@@ -83,6 +101,13 @@ def packets(path: Path, container: Any, stream: Any, end: float | None) -> Itera
             return
     if number < listed:
         raise VideoError(f"{path}: got {number}{of_listed} frames, allowed a file that was not cut off")
+
+
+def end_of_all(path: Path) -> float:
+    """When the last of anything in a file ends, be it picture or sound [s]."""
+    with opened(path) as (container, _):
+        ends = ((p.pts + (p.duration or 0)) * p.time_base for p in container.demux() if p.pts is not None)
+        return float(max(ends, default=0))
 
 
 def pick(path: Path, stamps: np.ndarray, keys: np.ndarray, unit: Fraction) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """Frames in memory: upright, chosen by time, square and of one size."""
 
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,26 @@ def upright(image: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:
     if abs(b) > abs(a):
         image, a, d = image.transpose(1, 0, 2), c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+def square_pixels(image: np.ndarray, aspect: Fraction) -> np.ndarray:
+    """Widens or narrows an image whose pixels are shown wider or narrower than high.
+
+    Args:
+        image: uint8 [H, W, 3], as it is stored, before `upright`.
+        aspect: width of a pixel for its height.
+
+    Returns:
+        uint8 [H, W times aspect, 3]; the same array if its pixels are square.
+    """
+    height, width = image.shape[:2]
+    shown = square_width(width, aspect)
+    return image if shown == width else _scale(image[None], height, shown)[0]
+
+
+def square_width(width: int, aspect: Fraction) -> int:
+    """How wide an image is once its pixels are square [px]."""
+    return max(min(1, width), round(width * aspect))
 
 
 def resample(video: Video, n_frames: int) -> Video:
@@ -100,5 +121,6 @@ def _letterbox(frames: np.ndarray, size: int) -> np.ndarray:
 
 def _scale(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     """Frames [T, height, width, 3], averaged over areas where they shrink."""
-    how = Image.Resampling.BOX if frames.shape[1] >= height else Image.Resampling.BICUBIC
+    shrinks = frames.shape[1] >= height and frames.shape[2] >= width
+    how = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
     return np.stack([np.asarray(Image.fromarray(np.ascontiguousarray(f)).resize((width, height), how)) for f in frames])

@@ -3,16 +3,36 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import av
 import numpy as np
 
 from demos.errors import VideoError
 from demos.types import Video
 from demos.video.check import check_arguments, check_duration, check_file, check_memory, check_tables
-from demos.video.decode import one_error, opened, packets, pick
-from demos.video.frames import Fit, choose, resize, upright
+from demos.video.colour import picture
+from demos.video.decode import aspect_of, decode_from, one_error, opened, packets, pick
+from demos.video.frames import Fit, choose, resize, square_pixels, square_width, upright
+from demos.video.whole import announced, check_whole
+
+
+class _Track(NamedTuple):
+    """What is known of a video before it is decoded."""
+
+    stamps: np.ndarray
+    """Of the frames in the part, int64 [T], ascending."""
+    keys: np.ndarray
+    """Of all key frames, int64."""
+    unit: Fraction
+    """Of the stamps [s]."""
+    aspect: Fraction
+    """Width of a pixel for its height."""
+    shape: tuple[int, int]
+    """Height and width of the frames once their pixels are square [px]."""
+
+    def times(self) -> np.ndarray:
+        """float64 [T] [s], from 0."""
+        return (self.stamps - self.stamps[0]) * float(self.unit)
 
 
 def read_video(
@@ -48,20 +68,20 @@ def read_video(
     with one_error(path):
         check_file(path)
         check_tables(path)
-        stamps, keys, unit, shape = _scan(path, start, end)
-        times = (stamps - stamps[0]) * float(unit)
-        count = len(stamps) if n_frames is None else n_frames
+        track = _scan(path, start, end)
+        stamps, times = track.stamps, track.times()
         if n_frames is not None:
             index, times = choose(times, n_frames)
             stamps = stamps[index]
-        check_memory(path, count, (size, size) if size else shape)
-        frames = _fill(path, pick(path, stamps, keys, unit), count, size, fit)
+        check_memory(path, len(stamps), (size, size) if size else track.shape)
+        decoded = pick(path, stamps, track.keys, track.unit)
+        frames = _fill(path, decoded, len(stamps), track.aspect, size, fit)
     frames.flags.writeable = False  # so that Video need not copy them
     return Video(frames, times)
 
 
 def read_times(path: str | Path, *, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The times of the frames of a video file, or of a part of it, without decoding any.
+    """The times of the frames of a video file, or of a part of it, without decoding more than the first.
 
     Args and errors are those of `read_video`.
 
@@ -73,32 +93,29 @@ def read_times(path: str | Path, *, start: float = 0.0, end: float | None = None
     with one_error(path):
         check_file(path)
         check_tables(path)
-        stamps, _, unit, _ = _scan(path, start, end)
-    return (stamps - stamps[0]) * float(unit)
+        return _scan(path, start, end).times()
 
 
-def _scan(path: Path, start: float, end: float | None) -> tuple[np.ndarray, np.ndarray, Fraction, tuple[int, int]]:
+def _scan(path: Path, start: float, end: float | None) -> _Track:
     """Looks through the packets without decoding them.
 
     Args:
         path: of the file.
         start: begin of the part [s].
         end: end of the part [s], or None.
-
-    Returns:
-        Time stamps of the frames in the part, int64 [T], ascending; those of all key frames; their unit [s]; height and
-        width [px].
     """
     with opened(path) as (container, stream):
-        unit, shape = stream.time_base, (stream.codec_context.height, stream.codec_context.width)
-        check_duration(path, min(max(_announced(container, stream)), np.inf if end is None else end) - start)
+        unit, aspect = stream.time_base, aspect_of(stream)
+        shape = stream.codec_context.height, square_width(stream.codec_context.width, aspect)
+        check_duration(path, min(announced(container, stream), np.inf if end is None else end) - start)
         shown = np.array(list(packets(path, container, stream, end)), np.int64).reshape(-1, 3)
         stamps, keys = np.unique(shown[:, 0]), np.unique(shown[shown[:, 2] > 0, 0])
+        stamps = _decodable(path, stamps, keys)
         if len(stamps) < 2:
             raise VideoError(f"{path}: got {len(stamps)} frame(s), allowed two or more")
         times = (stamps - stamps[0]) * float(unit)
         if end is None or end > times[-1] + 1:
-            _check_whole(path, container, stream, stamps[0] * float(unit), shown[:, :2].sum(1).max() * float(unit))
+            check_whole(path, container, stream, stamps[0] * float(unit), shown[:, :2].sum(1).max() * float(unit))
     inside = (times >= start) & (times <= (np.inf if end is None else end))
     if inside.sum() < 2:
         raise VideoError(
@@ -107,53 +124,26 @@ def _scan(path: Path, start: float, end: float | None) -> tuple[np.ndarray, np.n
         )
     times = times[inside]
     check_duration(path, times[-1] - times[0])
-    return stamps[inside], keys if len(keys) else stamps[:1], unit, shape
+    return _Track(stamps[inside], keys if len(keys) else stamps[:1], unit, aspect, shape)
 
 
-def _announced(container: Any, stream: Any) -> tuple[float, float]:
-    """Durations that the headers of the video stream and of the whole file announce [s]; 0 where they do not."""
-    of_stream = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    return of_stream, container.duration / av.time_base if container.duration else 0.0
+def _decodable(path: Path, stamps: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Without the frames at the beginning of a recording that was joined between key frames: nothing can show them."""
+    if not len(keys) or stamps[0] >= keys[0]:
+        return stamps
+    # Some of them may be whole all the same, which only the decoder knows.
+    begin, _ = next(decode_from(path, int(stamps[0])), (keys[0], None))
+    return stamps[stamps >= min(begin, keys[0])]
 
 
-def _check_whole(path: Path, container: Any, stream: Any, first: float, last: float) -> None:
-    """Refuses a file that was cut off where its packets do not tell: they end before the announced duration.
-
-    Args:
-        path: of the file.
-        container: opened.
-        stream: of the video.
-        first: begin of the first frame [s].
-        last: end of the last frame [s].
-    """
-    of_stream, of_file = _announced(container, stream)
-    if container.streams.audio or "mov" in container.format.name:
-        # Sound may go on after the last frame, and a phone's file may hide frames at its ends.
-        got, announced, slack = last - first, of_stream or of_file, 0.1 * (of_stream or of_file) + 0.5
-    else:
-        # Here the duration counts from zero, whenever the first frame is.
-        got, announced, slack = last, of_file, 0.1
-    if got < announced - slack:
-        raise VideoError(f"{path}: got {got:.1f} s of {announced:.1f} s, allowed a file that was not cut off")
-    if container.format.name == "gif" and not _tail(path).rstrip(b"\0").endswith(b";"):
-        raise VideoError(f"{path}: got a gif without its end, allowed a file that was not cut off")
-
-
-def _tail(path: Path, size: int = 1024) -> bytes:
-    """The last bytes of a file."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read()
-
-
-def _fill(path: Path, decoded: Iterator[Any], count: int, size: int | None, fit: Fit) -> np.ndarray:
+def _fill(path: Path, decoded: Iterator[Any], count: int, aspect: Fraction, size: int | None, fit: Fit) -> np.ndarray:
     """Turns decoded frames into one array [T, H, W, 3], each upright and in its size at once."""
     out = matrix = None
     number = -1
     for number, frame in enumerate(decoded):
         # Once a file: a frame whose side data was looked at refers to itself and stays in memory for long.
         matrix = _display_matrix(frame) if number == 0 else matrix
-        image = upright(frame.to_ndarray(format="rgb24"), matrix)
+        image = upright(square_pixels(picture(frame), aspect), matrix)
         image = image if size is None else resize(image[None], size, fit)[0]
         out = np.empty((count, *image.shape), np.uint8) if out is None else out
         if image.shape != out.shape[1:]:

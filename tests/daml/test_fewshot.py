@@ -210,6 +210,21 @@ def test_miniimagenet_is_read_as_published(miniimagenet_root):
     assert abs(int(splits[0][1].mean()) - 40) <= 1
 
 
+def test_what_an_operating_system_leaves_in_a_folder_is_not_read(omniglot_root, miniimagenet_root):
+    # Both data sets lie in one folder here.
+    names = ("omniglot", "miniimagenet")
+    before = [load_classes(name, split, omniglot_root) for name in names for split in ("train", "test")]
+    for folder in [omniglot_root, *omniglot_root.rglob("*")]:
+        if folder.is_dir():
+            (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+            (folder / ".hidden" / ".hidden").mkdir(parents=True)
+        else:
+            folder.with_name(f"._{folder.name}").write_bytes(b"\0\5\x16\7")
+    after = [load_classes(name, split, omniglot_root) for name in names for split in ("train", "test")]
+    for old, new in zip(before, after, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
+
+
 @pytest.mark.parametrize("data", ["omniglot", "miniimagenet"])
 def test_a_missing_or_wrong_folder_is_told_the_layout(tmp_path, data):
     layout = {"omniglot": "ROOT/images_background/ALPHABET", "miniimagenet": "ROOT/train/CLASS"}[data]

@@ -165,6 +165,11 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_with_nothing_but_hidden_files_is_empty(tmp_path):
+    (tmp_path / ".DS_Store").touch()
+    assert create(tmp_path, INFO).missing() == list(range(N_SETS))
+
+
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(DemoError, match="allowed a new or empty one"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from video_files import encode
+from video_files import encode, transport, with_sound
 
 from demos.episodes import write_recording
 from demos.recipe import Recipe
@@ -35,6 +35,8 @@ def samples(tmp_path_factory):
     for name, codec in (("back.mp4", "libx264"), ("h265.mov", "libx265"), ("a.webm", "libvpx"), ("a.ts", "libx264")):
         encode(folder / "videos" / name, clip(side=32), codec=codec, rate=10)
     encode(folder / "videos" / "a.avi", clip(), codec="mjpeg", pixels="yuvj420p", rate=10)
+    with_sound(folder / "videos" / "a.mkv", clip(side=32), 1)
+    transport(folder / "videos" / "joined.ts", clip(20, 32), skip=3, options={"g": "8"})
     info = RecordingInfo(
         Recipe("daml/Reach-v0", 0, "train", 0, 0), "expert", None, "task", "0" * 64, 4, 10.0, (16, 16), True, 0.0, "4"
     )
