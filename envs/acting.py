@@ -89,7 +89,7 @@ def verb_done(moved: np.ndarray, tip: np.ndarray, fingers: int) -> int:
     if fingers == 2 and moved[2] >= LIFT_HEIGHT:
         return VERBS.index("lift")
     for name, direction in DIRECTIONS.items():
-        along, across = moved[:2] @ direction, abs(np.cross([*direction, 0], [*moved[:2], 0])[2])
+        along, across = moved[:2] @ direction, abs(moved[0] * direction[1] - moved[1] * direction[0])
         if abs(moved[2]) < STILL_DISTANCE and along >= PUSH_DISTANCE and across <= PUSH_SLOPE * along:
             return VERBS.index(name)
     return NOTHING
@@ -112,7 +112,7 @@ def alone(moved: np.ndarray, thing: int) -> bool:
 
 
 def left_to_do(moved: np.ndarray, tip: np.ndarray, verb: int) -> float:
-    """How far an object, or the fingertips for a touch, is from where the verb wants it [m]; arguments as `verb_done`."""
+    """How far an object, or the fingertips for a touch, is from where the verb wants it [m]: see `verb_done`."""
     name = VERBS[verb]
     if name == "touch":
         return float(np.linalg.norm(tip))

@@ -89,7 +89,10 @@ class Evaluate:
 
 def confusion_table(verbs: dict[str, dict[str, int]]) -> str:
     """Verb asked -> verb done -> number, as lines of text."""
-    names = next(iter(verbs.values()))
-    wide = max(map(len, names)) + 2
-    rows = [f"{asked:{wide}}" + "".join(f"{n:{wide}d}" for n in done.values()) for asked, done in verbs.items()]
-    return "\n".join([" " * wide + "".join(f"{name:>{wide}}" for name in names), *rows])
+    names = list(next(iter(verbs.values())))
+    side = max(map(len, verbs))
+    lines = [[asked, *map(str, done.values())] for asked, done in verbs.items()]
+    return "\n".join(
+        f"{asked:{side}}" + "".join(f"{text:>{len(name) + 2}}" for name, text in zip(names, texts, strict=True))
+        for asked, *texts in [["", *names], *lines]
+    )
