@@ -1,13 +1,14 @@
 """One-shot evaluation: watch one video of each task, then act in scenes never seen, and count.
 
-Tasks come as whole object sets, like in meta-training: each object of a set is the goal of one task, and its tasks
-share their scenes. A policy that does not use the video therefore goes to the right object in exactly one of
-`N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
+Tasks come as whole object sets, like in meta-training: each object of a set is the goal of one task, or of one for each
+verb, and its tasks share their scenes. A policy that does not use the video therefore goes to the right object in
+exactly one of `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -25,9 +26,11 @@ from daml import MetaParams
 from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstration, record
-from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
+from demos.skills import find_skill
+from demos.tasks import N_OBJECTS, TaskSet, n_goals, sample_task_set
 from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
+from envs.scene import Layout
 
 Shown = Callable[[TaskSet, int, gymnasium.Env], Video]
 """(task set, goal, environment) -> what is shown of the task."""
@@ -41,8 +44,14 @@ def _human(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
     return human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=_side(env))
 
 
-def _wrong(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
-    return _human(tasks, (goal + 1) % N_OBJECTS, env)
+def _instead(tasks: TaskSet, goal: int, env: gymnasium.Env, *, objects: int, verbs: int) -> Video:
+    return _human(tasks, _shifted(tasks.human_scene.layout, goal, objects, verbs), env)
+
+
+def _shifted(layout: Layout, goal: int, objects: int, verbs: int) -> int:
+    """The number of the goal with the next but so many object and verb."""
+    thing, verb = layout.goal_parts(goal)
+    return layout.goal_number((thing + objects) % N_OBJECTS, (verb + verbs) % max(1, len(layout.verbs)))
 
 
 def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
@@ -66,9 +75,14 @@ def _frames(order: Callable[[int, np.random.Generator], np.ndarray]) -> Shown:
     return shown
 
 
+WRONG = {"wrong": (1, 1), "wrong-object": (1, 0), "wrong-verb": (0, 1)}
+"""Videos of other goals: how many objects and how many verbs further on."""
+VERBAL = ("wrong-object", "wrong-verb")
+"""Videos that there are only where there are verbs."""
+
 VIDEOS: dict[str, Shown] = {
     "human": _human,
-    "wrong": _wrong,
+    **{name: partial(_instead, objects=objects, verbs=verbs) for name, (objects, verbs) in WRONG.items()},
     "blank": _blank,
     "shuffled": _frames(lambda n, rng: rng.permutation(n)),
     "reversed": _frames(lambda n, rng: np.arange(n)[::-1]),
@@ -78,12 +92,51 @@ VIDEOS: dict[str, Shown] = {
     "robot": _robot,
     "told": _human,
 }
-"""What the policy is shown of a task: a human doing it; a human doing another task of the set; grey frames; the right
-video with its frames shuffled, or reversed, or standing still at the first, the middle or the last one; the robot's own
-expert doing it, where the human would have; the right video, and where the goal is as well (`agents.oracle`)."""
+"""What the policy is shown of a task: a human doing it; a human doing another task of the set, with another object and
+verb, with another object, or with another verb; grey frames; the right video with its frames shuffled, or reversed, or
+standing still at the first, the middle or the last one; the robot's own expert doing it, where the human would have;
+the right video, and where the goal is as well (`agents.oracle`)."""
 
 SHOWN = (*VIDEOS, "none")
 """The same and no video at all: a policy with zero inner steps."""
+
+
+def shown_in(env_id: str) -> tuple[str, ...]:
+    """Those of `SHOWN` that an environment has."""
+    verbs = find_skill(env_id).layout.verbs
+    return tuple(video for video in SHOWN if verbs or video not in VERBAL)
+
+
+@dataclass(frozen=True)
+class Verbs:
+    """What was done, where there are verbs.
+
+    names: of the verbs.  asked: int [tasks], indices of those that were to be done.  did: int [tasks, trials], indices
+    of those that were done to whatever object was acted upon, -1 for none.  as_shown: bool [tasks, trials], whether
+    what was done is what the video showed, to the object to which it was, and to no other.
+    """
+
+    names: tuple[str, ...]
+    asked: np.ndarray
+    did: np.ndarray
+    as_shown: np.ndarray
+
+    def confusion(self) -> dict[str, dict[str, int]]:
+        """Verb asked -> verb done, or "none" -> number of trials."""
+        return {
+            name: {
+                done: int((self.did[self.asked == i] == j).sum()) for j, done in [*enumerate(self.names), (-1, "none")]
+            }
+            for i, name in enumerate(self.names)
+        }
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "verb": float((self.did == self.asked[:, None]).mean()),
+            "verb_chance": 1 / len(self.names),
+            "as_shown": float(self.as_shown.mean()),
+            "verbs": self.confusion(),
+        }
 
 
 @dataclass(frozen=True)
@@ -92,7 +145,8 @@ class Report:
 
     successes, nearest: bool [tasks, trials], whether the trial succeeded, and whether the object nearest to the
     fingertip at its end was the right one.  distances: float [tasks, trials], to the goal at its end [m].  seconds: it
-    took.  stages: of the task -> bool [tasks, trials], whether the trial passed it.
+    took.  stages: of the task -> bool [tasks, trials], whether the trial passed it.  verbs: what was done, where there
+    are verbs.
     """
 
     successes: np.ndarray
@@ -100,6 +154,7 @@ class Report:
     distances: np.ndarray
     seconds: float
     stages: dict[str, np.ndarray] = field(default_factory=dict)
+    verbs: Verbs | None = None
 
     @property
     def success(self) -> float:
@@ -112,7 +167,7 @@ class Report:
     def summary(self) -> dict[str, Any]:
         low, high = self.interval()
         tasks, trials = self.successes.shape
-        return {
+        said = {
             "success": self.success,
             "ci_low": low,
             "ci_high": high,
@@ -121,7 +176,10 @@ class Report:
             "tasks": tasks,
             "trials": trials,
             "seconds": round(self.seconds, 1),
-        } | ({"stages": {name: float(passed.mean()) for name, passed in self.stages.items()}} if self.stages else {})
+        }
+        if self.stages:
+            said["stages"] = {name: float(passed.mean()) for name, passed in self.stages.items()}
+        return said | (self.verbs.summary() if self.verbs else {})
 
 
 def evaluate(
@@ -156,24 +214,24 @@ def evaluate(
 
     Raises:
         AgentError: an argument out of range.
-        DemoError: a gap that this environment does not have.
+        DemoError: an environment that nobody demonstrates in, or a gap that it does not have.
     """
     for name, number in {"tasks": tasks, "trials": trials, "videos": videos}.items():
         if number < 1:
             raise AgentError(f"{name}: got {number}, allowed 1 or more")
-    if video not in VIDEOS:
-        raise AgentError(f"video: got {video!r}, allowed {list(VIDEOS)}")
+    allowed = [name for name in shown_in(env_id) if name in VIDEOS]
+    if video not in allowed:
+        raise AgentError(f"video: got {video!r}, allowed {allowed} in {env_id}")
     if split not in ALL_SPLITS:
         raise AgentError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
     gap.check(env_id)
     split = gap.split(split)
     started = time.monotonic()
     frozen = {group: {name: t.detach().cpu() for name, t in params.items()} for group, params in meta.items()}
+    whole = n_goals(env_id)
     jobs = [
-        SetTrials(
-            imitator, frozen, env_id, split, index, min(N_OBJECTS, tasks - first), trials, seed, video, gap, videos
-        )
-        for index, first in enumerate(range(0, tasks, N_OBJECTS))
+        SetTrials(imitator, frozen, env_id, split, index, min(whole, tasks - first), trials, seed, video, gap, videos)
+        for index, first in enumerate(range(0, tasks, whole))
     ]
     episodes: list[list[Episode]] = []
     for result in workers(jobs):
@@ -188,19 +246,36 @@ def evaluate(
             name: np.array([[episode.stages[name] for episode in task] for task in episodes])
             for name in episodes[0][0].stages
         },
+        verbs=_verbs(find_skill(env_id).layout, episodes, video),
     )
 
 
-def evaluate_preset(preset: Preset, meta: MetaParams, *, sizes: Sizes, video: str, **options: Any) -> Report:
+def _verbs(layout: Layout, episodes: list[list[Episode]], video: str) -> Verbs | None:
+    """What was done in the episodes [tasks][trials] of an evaluation."""
+    if not layout.verbs:
+        return None
+    goals = [number % layout.goal_number(N_OBJECTS, 0) for number in range(len(episodes))]
+    shown = np.array([_shifted(layout, goal, *WRONG.get(video, (0, 0))) for goal in goals])
+    return Verbs(
+        names=layout.verbs,
+        asked=np.array([layout.goal_parts(goal)[1] for goal in goals]),
+        did=np.array([[episode.verb for episode in task] for task in episodes]),
+        as_shown=np.array([[episode.goal_done for episode in task] for task in episodes]) == shown[:, None],
+    )
+
+
+def evaluate_preset(
+    preset: Preset, meta: MetaParams, *, sizes: Sizes, env_id: str, video: str, **options: Any
+) -> Report:
     """`evaluate` for a preset, with "none" as one more video. Arguments and errors as there.
 
     Raises:
-        AgentError: `video` is none of `SHOWN`.
+        AgentError: `video` is none of `shown_in(env_id)`.
     """
-    if video not in SHOWN:
-        raise AgentError(f"video: got {video!r}, allowed {list(SHOWN)}")
+    if video not in (allowed := shown_in(env_id)):
+        raise AgentError(f"video: got {video!r}, allowed {list(allowed)} in {env_id}")
     imitator = preset.imitator(0 if video == "none" else preset.inner_steps, sizes)
-    return evaluate(imitator, meta, video=preset.shown if video == "none" else video, **options)
+    return evaluate(imitator, meta, env_id=env_id, video=preset.shown if video == "none" else video, **options)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ What is done to a set is done to all of its tasks alike, so that the video still
 the human's video and in the robot's images: they are what makes an object the same object in both.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from envs.robot import mirrored_joints
@@ -12,8 +14,10 @@ RECOLOURED = 0.5
 """Share of sets whose colour channels are shuffled."""
 GAIN = (0.8, 1.2)
 """Range of the factor on each colour channel."""
-SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0")
+SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0", "daml/Act-v0")
 """Environments whose task stays the same in the mirror."""
+SIDED = ("daml/Act-v0",)
+"""Those of them whose task has a left and a right: what is shown and what is done are mirrored together."""
 
 
 def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) -> None:
@@ -21,21 +25,27 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
 
     Args:
         rows: "video", "shown_at", "shown_in", "image", "state", "action", "pose" and, if there are any,
-            "lesson_frames" and "glance_frames" of `demos.distribution`, each [goals, ...].
+            the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         env_id: whose tasks they are.
     """
     alike = [rows[name] for name in ("video", "image", "lesson_frames", "glance_frames") if name in rows]
     for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
         frames[:] = recoloured
-    if rng.random() < 0.5:  # a human who comes from the other side
-        rows["video"][:] = mirrored_frames(rows["video"])
-        rows["shown_at"][:] = mirrored_pixels(rows["shown_at"])
-    if env_id in SYMMETRIC and rng.random() < 0.5:
-        rows["image"][:] = mirrored_frames(rows["image"])
-        rows["state"][:] = mirrored_states(rows["state"])
-        rows["action"][:] = mirrored_vectors(rows["action"])
-        rows["pose"][:] = mirrored_vectors(rows["pose"])
+    other_side = rng.random() < 0.5
+    if other_side:  # a human who comes from there
+        _mirror(rows, video=mirrored_frames, shown_at=mirrored_pixels)
+    if other_side if env_id in SIDED else env_id in SYMMETRIC and rng.random() < 0.5:
+        _mirror(rows, image=mirrored_frames, state=mirrored_states, action=mirrored_vectors, pose=mirrored_vectors)
+        if env_id in SIDED and "lesson_frames" in rows:  # the robot shows a side, too
+            _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)
+            _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)
+
+
+def _mirror(rows: dict[str, np.ndarray], **mirrored: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Puts arrays, by their names, in the mirror, in place."""
+    for name, change in mirrored.items():
+        rows[name][:] = change(rows[name])
 
 
 def recolour(rng: np.random.Generator, *frames: np.ndarray) -> tuple[np.ndarray, ...]:

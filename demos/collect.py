@@ -16,7 +16,7 @@ from demos.processes import pool
 from demos.record import demonstrate, demonstration, shaken
 from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
-from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
+from demos.tasks import TaskSet, n_goals, sample_task_set
 from envs.appearance import project
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
@@ -39,7 +39,7 @@ def describe(
         split,
         seed,
         n_sets,
-        N_OBJECTS,
+        n_goals(env_id),
         round(skill.video_time * VIDEO_FPS),
         skill.steps,
         size,
@@ -69,7 +69,7 @@ def collect(
         folder: of the dataset.
         env_id: a registered environment.
         split: of the objects.
-        n_sets: object sets, each with `N_OBJECTS` human videos and as many robot demonstrations.
+        n_sets: object sets, each with a human video of each of its goals and as many robot demonstrations.
         seed: of everything.
         size: side of the frames [px].
         n_glances: further images of each set, see `demos.glances`.
@@ -124,7 +124,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         video = human_video(human, tasks.motion(goal), size=info.size)
         rows["human_frames"].append(video.frames)
         rows["goal_frames"].append(np.array(frames_before_touched(human, tasks.motion(goal), video.times)))
-        rows["goal_pixels"].append(project(human.look, human.tops[goal] * [1, 1, 0.5]))
+        rows["goal_pixels"].append(project(human.look, human.tops[human.goal] * [1, 1, 0.5]))
         rows["robot_frames"].append(episode.images)
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)
@@ -140,7 +140,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
 
 def lessons(env: gymnasium.Env, tasks: TaskSet, *, n_steps: int) -> dict[str, np.ndarray]:
     """The robot's own demonstrations where the human's are, undisturbed: the "lesson" rows of the dataset's arrays."""
-    scenes = [tasks.human_scene.with_goal(goal) for goal in range(N_OBJECTS)]
+    scenes = [tasks.human_scene.with_goal(goal) for goal in range(len(tasks.motion_seeds))]
     shown = [demonstration(env, scene, n_steps=n_steps) for scene in scenes]
     return {
         "lesson_frames": np.stack([one.frames[0] for one in shown]),

@@ -12,7 +12,9 @@ from torch.utils import _pytree as pytree
 from daml import Example, Task
 from demos.augment import augment
 from demos.errors import DemoError
+from demos.skills import find_skill
 from demos.storage import Dataset
+from demos.tasks import N_OBJECTS, n_goals
 
 INPUTS = ("image", "state")
 TARGETS = ("action", "pose", "shown_at", "shown_in", "glance_points", "glance_pixels", "glance_table")
@@ -21,8 +23,25 @@ LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
 GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
 
 
+def goals_a_set(env_id: str, n_tasks: int) -> int:
+    """How many goals of each set a meta-batch of `n_tasks` has: as few as can be, so that it has many sets.
+
+    All of them, where the goals of a set are its objects. Where there are verbs, one more than there are verbs or
+    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the verb.
+
+    Raises:
+        DemoError: none does.
+    """
+    verbs, most = len(find_skill(env_id).layout.verbs), n_goals(env_id)
+    least = max(N_OBJECTS, verbs) + 1 if verbs else most
+    if found := [number for number in range(least, most + 1) if n_tasks > 0 and n_tasks % number == 0]:
+        return found[0]
+    numbers = f"{most}" if least == most else f"one of the numbers {least} to {most}"
+    raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {numbers} in {env_id}")
+
+
 class SetTasks:
-    """Draws meta-batches of whole object sets: all goals of a set in the same two scenes, told apart by the video."""
+    """Draws meta-batches of object sets: goals of a set in the same two scenes, told apart by the video."""
 
     def __init__(
         self,
@@ -73,7 +92,7 @@ class SetTasks:
         """A batch of tasks.
 
         Args:
-            n_tasks: a multiple of the goals in a set.
+            n_tasks: as `goals_a_set` allows.
             rng: source of all randomness.
 
         Returns:
@@ -87,11 +106,14 @@ class SetTasks:
             [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info = self._data.info
-        most = info.n_sets * info.n_goals
-        if not 1 <= n_tasks <= most or n_tasks % info.n_goals:
-            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {info.n_goals} up to {most}")
-        sets = np.repeat(rng.choice(info.n_sets, n_tasks // info.n_goals, replace=False), info.n_goals)
-        goals = np.tile(np.arange(info.n_goals), n_tasks // info.n_goals)
+        each = goals_a_set(info.env_id, n_tasks)
+        if n_tasks > (most := info.n_sets * each):
+            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed up to {most} of {info.n_sets} sets")
+        sets = np.repeat(rng.choice(info.n_sets, n_tasks // each, replace=False), each)
+        goals = np.tile(np.arange(info.n_goals), (n_tasks // each, 1))
+        if each < info.n_goals:
+            goals = rng.permuted(goals, axis=1)[:, :each]
+        goals = goals.flatten()
         video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
         later = rng.integers(1, self._last, (n_tasks, self._states - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
@@ -111,8 +133,8 @@ class SetTasks:
             which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : self._glances]
             arrays |= {name: self._data[name][at, which] for name in GLANCE}
         if self._augment:
-            for start in range(0, n_tasks, info.n_goals):
-                augment({name: array[start : start + info.n_goals] for name, array in arrays.items()}, rng, info.env_id)
+            for start in range(0, n_tasks, each):
+                augment({name: array[start : start + each] for name, array in arrays.items()}, rng, info.env_id)
         if self._glances:
             frames, points = arrays["glance_frames"], arrays["glance_points"][np.arange(n_tasks), :, goals]
             arrays["image"] = np.concatenate([arrays["image"], frames], 1)
@@ -145,7 +167,7 @@ class MixedTasks:
         """A batch of tasks, as of `SetTasks.sample`; NaN where an environment has fewer numbers than another.
 
         Args:
-            n_tasks: a multiple of the environments and the goals in a set.
+            n_tasks: a multiple of the environments, and for each of them as many as `goals_a_set` allows.
             rng: source of all randomness.
         """
         if n_tasks % len(self._parts):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.acting import DIRECTIONS, PUSH_DISTANCE, VERBS
 from envs.placing import grip_height
 from envs.pushing import LINE
 from envs.tabletop import CONTROL_PERIOD, MAX_SPEED
@@ -29,6 +30,14 @@ _LIFT = 0.06  # [m] that an item is lifted before it goes sideways at full speed
 _STEEP = 3.0  # slope of the cone on which open fingers come down around an item
 _OPEN = 0.066  # [m] less than this, the fingers are about to close
 _ASTRAY = 0.006  # [m] from where an item was at first to where the fingers would miss it
+
+_ONTO = 0.005  # [m] above an object's top where the fingertips touch it
+_BESIDE = 0.085  # [m] from an object's middle to where closed fingers come down to push it
+_SHOVE_HEIGHT = 0.023  # [m] of the fingertips when they push: the palm passes over all that stands around
+_SHOVE = 0.065  # [m] beyond where an object's middle was that the fingertips go; half the object is ahead of them
+_GENTLE = 0.05  # [m] of the way that is left at most: what is pushed faster than that tips over
+_OFF_COURSE = 0.02  # [m] that an object may swerve before the fingers follow it
+_RAISE = 0.10  # [m] that an item is lifted
 
 
 def reach_expert(info: dict[str, Any]) -> np.ndarray:
@@ -90,12 +99,63 @@ def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
         return action
     if np.hypot(*(item[:2] - [x, y])) > _ASTRAY:
         x, y = item[:2]
-    way = np.array([x, y, height]) - tip
+    return _grasp(np.array([x, y, height]) - tip, info["opening"])
+
+
+def act_expert(info: dict[str, Any]) -> np.ndarray:
+    """The action [4] in [-1, 1] that does what is asked to the goal object: touches, pushes or lifts it.
+
+    Args:
+        info: of `ActEnv`, with "asked", "goal_points" [1, 3], "fingertip" [3], "item" [3], "opening" and "fingers".
+    """
+    verb = VERBS[info["asked"]]
+    if verb == "touch":
+        return np.append(_toward(_steep(info["goal_points"][0] + _up(_ONTO) - info["fingertip"])), np.float32(-1))
+    return _lift(info) if verb == "lift" else _shove(info, np.array([*DIRECTIONS[verb], 0.0]))
+
+
+def _shove(info: dict[str, Any], direction: np.ndarray) -> np.ndarray:
+    """The action [4] that comes down beside the goal object with closed fingers and pushes it in a direction [3].
+
+    It goes by where the object was at first, unless that has swerved or was left behind.
+    """
+    first = info["goal_points"][0] * [1, 1, 0]
+    moved, tip = info["item"] * [1, 1, 0] - first, info["fingertip"] - first
+    ahead, far = moved @ direction, tip @ direction
+    off_course = moved - ahead * direction
+    lost = ahead < min(far, PUSH_DISTANCE)
+    start = moved if lost else off_course * (np.linalg.norm(off_course) > _OFF_COURSE)
+    way = start - _BESIDE * direction + _up(_SHOVE_HEIGHT) - tip
+    on_course = np.linalg.norm(way[:2] - way @ direction * direction[:2]) < 0.03 and way @ direction < 0.02
+    if lost or not on_course or abs(way[2]) > 0.05:
+        return np.append(_toward(_steep(way)), np.float32(-1))
+    # Fingers that are too high could slide over what they push: they come down first.
+    left = min(_SHOVE - far, _GENTLE) * np.clip(2 + way[2] / _TOO_HIGH, 0, 1)
+    way += (left - way @ direction) * direction
+    return np.append(_toward(way), np.float32(-1))
+
+
+def _lift(info: dict[str, Any]) -> np.ndarray:
+    """The action [4] that grasps the goal object, lifts it straight up, and holds it there.
+
+    It goes to where the object was at first, unless that was pushed away.
+    """
+    x, y, top = info["goal_points"][0]
+    item = info["item"]
+    if np.hypot(*(item[:2] - [x, y])) > _ASTRAY:
+        x, y = item[:2]
+    way = np.array([x, y, grip_height(top)]) - info["fingertip"]
+    if info["fingers"] == 2:
+        return np.append(_toward(way + _up(_RAISE)), np.float32(-1))
+    return _grasp(way, info["opening"])
+
+
+def _grasp(way: np.ndarray, opening: float) -> np.ndarray:
+    """The action [4] of open fingers that come down around an item, a way [3] [m] from here, and close on it there."""
     off = float(np.hypot(*way[:2]))
-    closing = info["opening"] < _OPEN and off < 0.025 and abs(way[2]) < 0.025
+    closing = opening < _OPEN and off < 0.025 and abs(way[2]) < 0.025
     there = off < 0.012 and abs(way[2]) < 0.012
-    way[2] += min(_STEEP * max(0.0, off - 0.008), _CLEARANCE)
-    return np.append(_toward(way), np.float32(-1 if there or closing else 1))
+    return np.append(_toward(_steep(way)), np.float32(-1 if there or closing else 1))
 
 
 def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:
@@ -119,6 +179,11 @@ def _is_released(info: dict[str, Any], container: np.ndarray) -> bool:
 def _glide(way: np.ndarray) -> np.ndarray:
     """The way [3] to a point along a cone above it [m]."""
     return way + _up(min(_GLIDE * np.hypot(*way[:2]), _CLEARANCE))
+
+
+def _steep(way: np.ndarray) -> np.ndarray:
+    """The way [3] to a point along a steep cone above it, which passes over what stands around [m]."""
+    return way + _up(min(_STEEP * max(0.0, float(np.hypot(*way[:2])) - 0.008), _CLEARANCE))
 
 
 def _up(height: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from demos.skills import find_skill
-from demos.tasks import N_OBJECTS, sample_task_set
+from demos.tasks import n_goals, sample_task_set
 from envs.appearance import CAMERA_FOVY, CAMERA_POSITION, CAMERA_TARGET, Appearance, project
 
 TABLE_POINTS = np.array([[0.3, -0.3, 0.0], [0.3, 0.3, 0.0], [0.75, -0.3, 0.0], [0.75, 0.3, 0.0]])
@@ -33,7 +33,8 @@ def glances(env: gymnasium.Env, *, env_id: str, split: str, seed: int, index: in
     """
     skill = find_skill(env_id)
     scenes = sample_task_set(seed, split, index, env_id=env_id, n_trials=1 + n).robot_scenes[1:]
-    points = np.stack([[skill.goal_points(scene.with_goal(goal)) for goal in range(N_OBJECTS)] for scene in scenes])
+    goals = range(n_goals(env_id))
+    points = np.stack([[skill.goal_points(scene.with_goal(goal)) for goal in goals] for scene in scenes])
     # What is seen of an object is its side: half as high as its top.
     pixels = [project(scene.look, at * [1, 1, 0.5]) for scene, at in zip(scenes, points, strict=True)]
     return {

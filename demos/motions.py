@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.acting import DIRECTIONS, VERBS
 from envs.appearance import spread_out
 from envs.pushing import LINE
 from envs.scene import Scene
@@ -161,7 +162,82 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     return motion
 
 
+def act_motion(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Touches, pushes or lifts the goal object, whichever the scene's verb is."""
+    verb = VERBS[scene.verb]
+    if verb == "touch":
+        return _touch(scene, rng)
+    return _lift(scene, rng) if verb == "lift" else _shove(scene, rng, np.array([*DIRECTIONS[verb], 0.0]))
+
+
+def _touch(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Puts closed fingertips onto the goal object, and stays."""
+    end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + _IN_FRONT + _up(0.012)
+    wait, reach = _reach_times(scene, rng)
+    path = along(np.array(scene.human.rest), wait, [Leg(end, reach, _arc(scene, rng))])
+    return lambda time: Moment(path(time), _closing(time, wait, reach, _PINCHED))
+
+
+def _shove(scene: Scene, rng: np.random.Generator, direction: np.ndarray) -> Motion:
+    """Puts closed fingers beside the goal object and pushes it in a direction [3]."""
+    stands = np.array([*scene.positions[scene.goal], 0.0])
+    thing = scene.objects[scene.goal]
+    touch = thing.radius + _PINCHED / 2 + _FINGER_RADIUS  # [m] from the object's middle to that of the hand
+    height = _up(min(0.6 * thing.height, 0.035))
+    wait, reach = _reach_times(scene, rng)
+    beside = stands + height - (touch + rng.uniform(0.02, 0.04)) * direction + rng.normal(0, 0.003, 3) * [1, 1, 0]
+    far = rng.uniform(*_PUSHED)
+    end = stands + height + (far - touch) * direction
+    legs = [Leg(beside, reach, _arc(scene, rng)), Leg(end, _time(scene, rng, 0.8, 1.1))]
+    path = along(np.array(scene.human.rest), wait, legs)
+
+    def motion(time: float) -> Moment:
+        hand = path(time)
+        ahead = (hand - stands) @ direction + touch if time > wait + reach else 0.0
+        pushed = stands + max(0.0, ahead) * direction
+        return Moment(hand, _closing(time, wait, reach, _PINCHED), {f"object{scene.goal}": pushed})
+
+    return motion
+
+
+def _lift(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Closes the hand on the goal object, lifts it and holds it up."""
+    stands, thing = np.array([*scene.positions[scene.goal], 0.0]), scene.objects[scene.goal]
+    around = stands + _IN_FRONT + _up(_grip(thing.height))
+    wait, reach = _reach_times(scene, rng)
+    raised = around + _up(rng.uniform(*_RAISED)) + rng.normal(0, 0.004, 3) * [1, 1, 0]
+    legs = [
+        Leg(around, reach, _arc(scene, rng)),
+        Leg(around, _OPEN_TIME),
+        Leg(raised, _time(scene, rng, 0.7, 1.0)),
+    ]
+    path = along(np.array(scene.human.rest), wait, legs)
+    grasped = wait + reach
+
+    def motion(time: float) -> Moment:
+        hand = path(time)
+        carried = hand - around if time > grasped + _OPEN_TIME else np.zeros(3)
+        opening = _closing(time, grasped, _OPEN_TIME, thing.width)
+        return Moment(hand, opening, {f"object{scene.goal}": stands + carried})
+
+    return motion
+
+
+def _reach_times(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
+    """How long a person waits, and how long a reach takes [s]."""
+    return _time(scene, rng, 0.0, 0.25), _time(scene, rng, 0.8, 1.1)
+
+
+def _closing(time: float, begin: float, duration: float, opening: float) -> float:
+    """How far a hand is open that closes from `_WIDE` to `opening` [m]; it begins alike whatever comes then."""
+    return _WIDE + (opening - _WIDE) * minimum_jerk((time - begin) / duration)
+
+
 _FINGER_RADIUS = 0.01  # [m]
+_IN_FRONT = np.array([0.018, 0.0, 0.0])  # [m] that the hand stays on the person's side, or it hides what it touches
+_PINCHED = 0.02  # [m] between thumb and fingers of a hand that is closed on nothing
+_PUSHED = (0.10, 0.13)  # [m] that a person pushes an object
+_RAISED = (0.13, 0.17)  # [m] that a person lifts an object
 _OPEN_TIME = 0.3  # [s] in which a hand opens or closes
 _SHORTEST = 0.3  # [s] of a part of a motion
 _LOWEST_ARC = 0.03  # [m] in which nothing is touched on the way

@@ -11,12 +11,12 @@ import numpy as np
 
 import envs  # noqa: F401  (registers the environments)
 from demos.errors import DemoError
-from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
+from demos.tasks import TaskSet, n_goals, sample_task_set
 from envs.objects import ALL_SPLITS
 from envs.scene import Scene
 
-MOST = {"seed": 2**63 - 1, "index": 2**31 - 1, "goal": N_OBJECTS - 1, "trial": 999}
-"""Highest value of each number of a recipe; trials are drawn one after the other."""
+MOST = {"seed": 2**63 - 1, "index": 2**31 - 1, "trial": 999}
+"""Highest value of each number of a recipe besides the goal; trials are drawn one after the other."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Recipe:
     """Which scene an episode started in.
 
     env_id: registered id of the environment, version included.  seed, split, index: of the task set, as
-    `sample_task_set` takes them.  goal: index of the goal object.  trial: index of the robot's scene.
+    `sample_task_set` takes them.  goal: its number in the set.  trial: index of the robot's scene.
     """
 
     env_id: str
@@ -35,13 +35,13 @@ class Recipe:
     trial: int = 0
 
     def __post_init__(self) -> None:
-        for name, most in MOST.items():
+        check_environment(self.env_id)
+        for name, most in (MOST | {"goal": n_goals(self.env_id) - 1}).items():
             value = getattr(self, name)
             if type(value) is not int or not 0 <= value <= most:
                 raise DemoError(f"{name}: got {value!r}, allowed 0 to {most}")
         if not isinstance(self.split, str) or self.split not in ALL_SPLITS:
             raise DemoError(f"split: got {self.split!r}, allowed {list(ALL_SPLITS)}")
-        check_environment(self.env_id)
 
     def tasks(self) -> TaskSet:
         """The task set: the human's scene, and the robot's scenes up to the trial."""

@@ -96,4 +96,6 @@ def record(
         right_object=bool(info["nearest"] == scene.goal),
         distance=float(info["distance"]),
         stages=stages,
+        verb=info.get("verb"),
+        goal_done=info.get("goal_done"),
     )

@@ -128,6 +128,7 @@ def record_human(recipe: Recipe, *, size: int, fps: float, film_size: int) -> tu
 
 def in_words(env_id: str, scene: Scene) -> str:
     """The task as a sentence, for formats that want one."""
-    verb = env_id.rpartition("/")[2].rpartition("-v")[0]
+    verbs = scene.layout.verbs
+    verb = verbs[scene.verb] if verbs else env_id.rpartition("/")[2].rpartition("-v")[0]
     thing = scene.objects[scene.goal]
     return f"{verb}: the {thing.colour} {thing.pattern} {thing.shape}"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from demos.errors import DemoError
-from demos.expert import pick_place_expert, place_expert, push_expert, reach_expert
-from demos.motions import Motion, pick_place_motion, place_motion, push_motion, reach_motion
-from envs import pick_place, placing, pushing, reaching
+from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert
+from demos.motions import Motion, act_motion, pick_place_motion, place_motion, push_motion, reach_motion
+from envs import acting, pick_place, placing, pushing, reaching
 from envs.scene import Layout, Scene
 
 
@@ -53,6 +53,7 @@ SKILLS = {
         0.15,
         pick_place.STAGES,
     ),
+    "daml/Act-v0": Skill(acting.ACTING, act_expert, act_motion, acting.goal_points, 1, 3.25, 32, 0.15, acting.STAGES),
 }
 
 

@@ -1,7 +1,7 @@
 """Tasks: what to do to which object, shown by a human in one scene and done by the robot in another.
 
-Object *sets* make the video necessary: every object of a set is the goal of one task, and the tasks of a set share the
-human's scene and the robot's scene, so nothing but the human's motion tells them apart.
+Object *sets* make the video necessary: every object of a set is the goal of one task, or of one for each verb, and the
+tasks of a set share the human's scene and the robot's scene, so nothing but the human's motion tells them apart.
 """
 
 import json
@@ -20,9 +20,19 @@ N_OBJECTS = 3
 """Objects in a set."""
 
 
+def n_goals(env_id: str) -> int:
+    """Tasks of a set: each of its objects is a goal, once for each verb where there are several.
+
+    Raises:
+        DemoError: nobody demonstrates in that environment.
+    """
+    return find_skill(env_id).layout.goal_number(N_OBJECTS, 0)
+
+
 @dataclass(frozen=True)
 class TaskSet:
-    """The tasks over one set of objects: task g is "do this to object g".
+    """The tasks over one set of objects: task g is "do this to object g", or, where there are verbs, "do that to this",
+    in the order of `Layout.goal_parts`.
 
     human_scene: where the human demonstrates.  robot_scenes: where the robot then acts, one for each trial.
     motion_seeds: one for each goal, of the human's motion.
@@ -65,7 +75,7 @@ def sample_task_set(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ALL_SPLITS.index(split), index)))
     human = sample_scene(rng, split, layout=layout, n_objects=N_OBJECTS + distractors, dials=dials)
     robot = tuple(sample_scene(rng, split, layout=layout, like=human, dials=dials) for _ in range(n_trials))
-    seeds = rng.integers(2**31, size=N_OBJECTS)
+    seeds = rng.integers(2**31, size=n_goals(env_id))
     return TaskSet(human, robot, tuple(int(s) for s in seeds))
 
 
@@ -88,7 +98,7 @@ def read_clip_tasks(clip: Path) -> tuple[TaskSet, int] | None:
         said = json.loads(beside.read_text())
         env_id, split = str(said["env"]), str(said["split"])
         seed, index, goal = int(said["seed"]), int(said["set"]), int(said["goal"])
-        if env_id in SKILLS and split in ALL_SPLITS and 0 <= goal < N_OBJECTS and index >= 0 and seed >= 0:
+        if env_id in SKILLS and split in ALL_SPLITS and 0 <= goal < n_goals(env_id) and index >= 0 and seed >= 0:
             return sample_task_set(seed, split, index, env_id=env_id), goal
     except (ValueError, KeyError, TypeError):
         pass

@@ -8,10 +8,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.errors import EnvError
 from envs.objects import Family
 from envs.robot import gripper
-from envs.scene import Layout, Positions, Scene
+from envs.scene import Layout, Positions, Scene, staggered
 from envs.tabletop import GripperEnv, held
 
 LINE = 0.17
@@ -28,15 +27,9 @@ LANE = 0.115
 
 
 def lanes(rng: np.random.Generator, n: int) -> Positions:
-    """Each object in a lane of its own, in random order: x at least `LANE` apart, y anywhere.
-
-    The slack that the lanes leave in x is shared out evenly at random.
-    """
-    (x0, x1), (y0, y1) = AREA
-    slack = x1 - x0 - (n - 1) * LANE
-    if slack < 0:
-        raise EnvError(f"number of objects: got {n}, allowed as many as lanes of {LANE} m fit on the table")
-    x = x0 + LANE * np.arange(n) + np.sort(rng.uniform(0, slack, n))
+    """Each object in a lane of its own, in random order: x at least `LANE` apart, y anywhere."""
+    along_x, (y0, y1) = AREA
+    x = staggered(rng, n, *along_x, LANE)
     return tuple((float(a), float(b)) for a, b in zip(rng.permutation(x), rng.uniform(y0, y1, n), strict=True))
 
 

@@ -45,6 +45,18 @@ def spread(rng: np.random.Generator, n: int, area: tuple, spacing: float) -> Pos
     raise EnvError(f"number of objects: got {n}, which do not fit on the table {spacing} m apart")
 
 
+def staggered(rng: np.random.Generator, n: int, low: float, high: float, gap: float) -> np.ndarray:
+    """`n` ascending numbers between `low` and `high`, at least `gap` apart; the slack is shared out evenly at random.
+
+    Raises:
+        EnvError: they do not fit.
+    """
+    slack = high - low - (n - 1) * gap
+    if slack < 0:
+        raise EnvError(f"number of objects: got {n}, allowed as many as lanes of {gap} m fit on the table")
+    return low + gap * np.arange(n) + np.sort(rng.uniform(0, slack, n))
+
+
 def _nothing(spec: mujoco.MjSpec) -> None:
     pass
 
@@ -63,6 +75,7 @@ class Layout:
     human's.
     extra: one more thing, of this family, movable unless `extra_area` says where it is fixed, x, y range [m].
     marks: what is painted on the table.  timestep: of the physics [s].
+    verbs: what can be done to an object, by name; none where it is always the same.
     """
 
     family: Family = OBJECTS
@@ -79,6 +92,15 @@ class Layout:
     extra_area: tuple[tuple[float, float], ...] | None = None
     marks: Callable[[mujoco.MjSpec], None] = _nothing
     timestep: float = 0.01
+    verbs: tuple[str, ...] = ()
+
+    def goal_number(self, thing: int, verb: int) -> int:
+        """The number of the goal "do this to that": by object, and for each object by verb."""
+        return thing * max(1, len(self.verbs)) + verb
+
+    def goal_parts(self, number: int) -> tuple[int, int]:
+        """(object, verb) of a goal's number; the verb is 0 where there are none."""
+        return divmod(number, max(1, len(self.verbs)))
 
 
 REACHING = Layout()
@@ -87,11 +109,12 @@ REACHING = Layout()
 
 @dataclass(frozen=True)
 class Scene:
-    """One arrangement of objects on a table, seen in one light by one camera, and which of them is the goal.
+    """One arrangement of objects on a table, seen in one light by one camera, and what is to be done to which of them.
 
     objects: n of them.  positions: n pairs (x, y) [m].  yaws: n [rad].  goal: index of the goal object.
     look: table, light, camera.  human: who demonstrates.  start: [3] where the robot's fingertip starts [m].
     opening: between its fingers at the start [m].  extra: one more thing, at extra_position [m].  layout: of the task.
+    verb: index of what is to be done, of `Layout.verbs`.
     """
 
     objects: tuple[ObjectSpec, ...]
@@ -105,19 +128,27 @@ class Scene:
     extra: ObjectSpec | None = None
     extra_position: tuple[float, float] = (0.0, 0.0)
     layout: Layout = REACHING
+    verb: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.goal < len(self.objects):
             raise EnvError(f"goal: got {self.goal}, allowed 0 to {len(self.objects) - 1}")
+        if not 0 <= self.verb < max(1, len(self.layout.verbs)):
+            raise EnvError(f"verb: got {self.verb}, allowed 0 to {max(1, len(self.layout.verbs)) - 1}")
 
     @property
     def tops(self) -> np.ndarray:
         """[n, 3] the top centre of every object [m]."""
         return np.array([(*xy, thing.height) for xy, thing in zip(self.positions, self.objects, strict=True)])
 
-    def with_goal(self, goal: int) -> "Scene":
-        """The same scene with another goal."""
-        return replace(self, goal=goal)
+    def with_goal(self, number: int) -> "Scene":
+        """The same scene with another goal: an object and, where there are verbs, what is to be done to it.
+
+        Args:
+            number: of the goal, as `Layout.goal_parts` takes it; the object's index where there are no verbs.
+        """
+        goal, verb = self.layout.goal_parts(number)
+        return replace(self, goal=goal, verb=verb)
 
 
 def sample_scene(
@@ -160,6 +191,8 @@ def sample_scene(
         area = layout.extra_area
         x, y = (float(rng.uniform(*axis)) for axis in area) if area else scene.start[:2]
         scene = replace(scene, extra=extra, extra_position=(x, y))
+    if layout.verbs:
+        scene = replace(scene, verb=int(rng.integers(len(layout.verbs))))
     return scene
 
 

@@ -19,7 +19,7 @@ class Collect:
     split: str = "train"
     """Objects: train, val or test."""
     sets: int = 1200
-    """Object sets; each has three objects, hence three tasks."""
+    """Object sets; each has three objects, hence three tasks, or three for each verb."""
     seed: int = 0
     """Of everything."""
     out: Path = Path("data/reach")
@@ -41,6 +41,7 @@ class Collect:
 
     def run(self) -> None:
         from demos.collect import collect
+        from demos.tasks import n_goals
 
         with progress_bar("sets") as bar:
             job = bar.add_task("collecting", total=self.sets, note="")
@@ -56,18 +57,19 @@ class Collect:
                 workers=self.workers,
             ):
                 bar.update(job, completed=done)
-        console.print(f"dataset: {self.out} ({self.sets} sets, {3 * self.sets} tasks)")
+        console.print(f"dataset: {self.out} ({self.sets} sets, {n_goals(env_id(self.env)) * self.sets} tasks)")
         for path in self._write_clips():
             console.print(f"clip:    {path}")
 
     def _write_clips(self) -> list[Path]:
         from demos.human import human_video
-        from demos.tasks import N_OBJECTS, sample_task_set, write_clip_tasks
+        from demos.tasks import n_goals, sample_task_set, write_clip_tasks
         from demos.video import write_video
 
         paths = []
-        for number in range(min(self.clips, N_OBJECTS * self.sets)):
-            index, goal = divmod(number, N_OBJECTS)
+        each = n_goals(env_id(self.env))
+        for number in range(min(self.clips, each * self.sets)):
+            index, goal = divmod(number, each)
             tasks = sample_task_set(self.seed, self.split, index, env_id=env_id(self.env))
             scene = tasks.human_scene.with_goal(goal)
             video = human_video(scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)

@@ -13,11 +13,14 @@ ENVIRONMENTS = {
     "push": "daml/Push-v0",
     "place": "daml/Place-v0",
     "pick-place": "daml/PickPlace-v0",
+    "act": "daml/Act-v0",
 }
 """Short names, as the commands take them -> registered ids."""
 
 ALL = "all"
-"""The name of a policy for all of them."""
+"""The name of a policy for all of..."""
+TOGETHER = ("reach", "push", "place", "pick-place")
+"""...these: in each of them the video tells one thing, which object."""
 
 console = Console(highlight=False)
 
@@ -36,14 +39,14 @@ def env_id(name: str) -> str:
 
 
 def env_names(name: str) -> list[str]:
-    """Short names of the environments of a policy: all of them, or one.
+    """Short names of the environments of a policy: those of `TOGETHER`, or one.
 
     Raises:
         EnvError: there is none of that name.
     """
     if name != ALL:
         env_id(name)
-    return list(ENVIRONMENTS) if name == ALL else [name]
+    return list(TOGETHER) if name == ALL else [name]
 
 
 def find_device(name: str) -> str:

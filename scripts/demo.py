@@ -11,7 +11,8 @@ from scripts.progress import progress_bar
 class Demo:
     """Watch the policy in the box imitate: a film of one object set, and success on held-out objects.
 
-    The film shows the tasks of one set: left the human's video, right the robot, which has never seen these objects.
+    The film shows a task for each object of a set: left the human's video, right the robot, which has never seen these
+    objects.
     """
 
     env: str = "reach"
@@ -46,8 +47,9 @@ class Demo:
         stored = load_policy(config.policy or config.env)
         imitator = stored.imitator()
         tasks = sample_task_set(config.seed, "test", 0, env_id=environment)
-        reels = []
-        for goal in range(N_OBJECTS):
+        layout, reels = tasks.human_scene.layout, []
+        for thing in range(N_OBJECTS):
+            goal = layout.goal_number(thing, 2 * thing % max(1, len(layout.verbs)))
             video = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)
             policy = adapt_to_video(imitator, stored.meta, video)
             reels.append(film_beside_human(environment, tasks, goal, policy, config.size)[1])

@@ -12,10 +12,10 @@ from scripts.progress import progress_bar
 class Evaluate:
     """Evaluate a policy: for every task it watches one video, then acts in new scenes; success with an interval.
 
-    Controls: `--video wrong` shows another object's video, `blank` grey frames, `none` nothing at all (no adaptation),
-    `shuffled`, `reversed`, `first`, `middle` and `last` the right video's frames in another order or one of them all
-    along, `robot` the robot doing the task instead of a human. `told` is an oracle: the right video, and where the goal
-    is as well.
+    Controls: `--video wrong` shows a human doing another task of the set, `wrong-object` and `wrong-verb` (where there
+    are verbs) one that differs in only that, `blank` grey frames, `none` nothing at all (no adaptation), `shuffled`,
+    `reversed`, `first`, `middle` and `last` the right video's frames in another order or one of them all along, `robot`
+    the robot doing the task instead of a human. `told` is an oracle: the right video, and where the goal is as well.
     """
 
     env: str = "reach"
@@ -79,3 +79,20 @@ class Evaluate:
         )
         if "stages" in result:
             console.print("stages: " + ", ".join(f"{name} {rate:.3f}" for name, rate in result["stages"].items()))
+        if "verbs" in result:
+            console.print(
+                f"right verb {result['verb']:.3f} (chance {result['verb_chance']:.3f}); what was shown was done "
+                f"{result['as_shown']:.3f}; trials by what was asked (rows) and what was done, to any object:"
+            )
+            console.print(confusion_table(result["verbs"]))
+
+
+def confusion_table(verbs: dict[str, dict[str, int]]) -> str:
+    """Verb asked -> verb done -> number, as lines of text."""
+    names = list(next(iter(verbs.values())))
+    side = max(map(len, verbs))
+    lines = [[asked, *map(str, done.values())] for asked, done in verbs.items()]
+    return "\n".join(
+        f"{asked:{side}}" + "".join(f"{text:>{len(name) + 2}}" for name, text in zip(names, texts, strict=True))
+        for asked, *texts in [["", *names], *lines]
+    )

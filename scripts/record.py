@@ -40,7 +40,7 @@ class Record:
     split: Literal["train", "val", "test"] = "test"
     """Objects."""
     episodes: int = 3
-    """How many: one for each of the three objects of a set, then the next set."""
+    """How many: one for each task of a set, then the next set."""
     trial: int = 0
     """Number of the robot's scene of each task: other positions, light and camera."""
     seed: int = 0
@@ -56,13 +56,13 @@ class Record:
         from demos.manifest import read_info
         from demos.recipe import Recipe
         from demos.recording import folder_name
-        from demos.tasks import N_OBJECTS
+        from demos.tasks import n_goals
 
         if self.episodes < 1:
             raise DemoError(f"episodes: got {self.episodes}, allowed 1 or more")
         environment = env_id(self.env)
         recipes = [
-            Recipe(environment, self.seed, self.split, *divmod(number, N_OBJECTS), self.trial)
+            Recipe(environment, self.seed, self.split, *divmod(number, n_goals(environment)), self.trial)
             for number in range(self.episodes)
         ]
         make_actor, side = self._actor()

@@ -30,7 +30,9 @@ FILMS = 3
 FILM_SIZE = 192
 MEANINGS = {
     "human": "a human doing it",
-    "wrong": "a human doing it to another object",
+    "wrong": "a human doing another task of the set",
+    "wrong-object": "a human doing it to another object",
+    "wrong-verb": "a human doing something else to the object",
     "blank": "grey frames",
     "shuffled": "the right video, frames shuffled",
     "reversed": "the right video, backwards",
@@ -71,7 +73,7 @@ class Report:
     """A smoke run: three tasks a row."""
 
     def run(self) -> None:
-        from agents.evaluation import SHOWN
+        from agents.evaluation import shown_in
         from agents.policies import write_text
         from agents.workers import processes
 
@@ -83,9 +85,10 @@ class Report:
                 stored = find_policy(name)
                 for env in env_names(stored.config.env):
                     title = name if env == stored.config.env else f"{name} in {env}"
-                    job = bar.add_task(title, total=len(SHOWN) + 1, note="")
+                    videos = shown_in(env_id(env))
+                    job = bar.add_task(title, total=len(videos) + 1, note="")
                     results = {}
-                    for video in SHOWN:
+                    for video in videos:
                         bar.update(job, note=video)
                         results[video] = self._evaluate(stored, env, video, workers)
                         bar.advance(job)
@@ -132,7 +135,8 @@ class Report:
         from agents.films import FPS, film_beside_human
         from agents.imitation import adapt_to_video
         from demos.human import human_video
-        from demos.tasks import N_OBJECTS, sample_task_set
+        from demos.recorder import in_words
+        from demos.tasks import n_goals, sample_task_set
         from demos.video import side_by_side
 
         environment = env_id(env)
@@ -140,13 +144,13 @@ class Report:
         pictures: dict[str, Any] = {"successes": [], "failures": [], "looks": None}
         for kind, numbers in (("successes", _first(human)), ("failures", _first(~human))):
             for number in numbers:
-                index, goal = divmod(number, N_OBJECTS)
+                index, goal = divmod(number, n_goals(environment))
                 tasks = sample_task_set(self.seed, "test", index, env_id=environment)
                 shown = tasks.human_scene.with_goal(goal)
                 imitator = stored.imitator()
                 policy = adapt_to_video(imitator, stored.meta, human_video(shown, tasks.motion(goal)))
                 _, frames = film_beside_human(environment, tasks, goal, policy, FILM_SIZE)
-                caption = f"task {number}: set {index}, object {goal}"
+                caption = f"task {number}: set {index}, {in_words(environment, shown)}"
                 pictures[kind].append((mp4(frames, FPS), caption))
                 if pictures["looks"] is None and hasattr(policy.adapted, "proposal"):
                     before = stored.preset.imitator(0, stored.config.sizes)
@@ -258,6 +262,8 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
             f"<td class='n'>{row['tasks']}</td></tr>"
         )
     parts.append("</table>")
+    if "verbs" in said["rows"]["human"]:
+        parts.append(confusion(said["rows"]))
     for kind in ("successes", "failures"):
         parts.append(f"<h3>The first {kind}</h3>" if pictures[kind] else f"<h3>No {kind}</h3>")
         films = "".join(
@@ -281,6 +287,23 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
         f"{config['seed']}.</p>"
     )
     return "".join(parts)
+
+
+def confusion(rows: dict[str, dict[str, Any]]) -> str:
+    """How often the verb was right, and which were taken for which."""
+    parts = ["<table><tr><th>shown</th><th>right verb</th><th>did what was shown</th></tr>"]
+    for video, row in rows.items():
+        parts.append(
+            f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['verb']:.3f}</td>"
+            f"<td class='n'>{row['as_shown']:.3f}</td></tr>"
+        )
+    verbs = rows["human"]["verbs"]
+    done = "".join(f"<th>{html.escape(name)}</th>" for name in next(iter(verbs.values())))
+    parts.append(f"</table><h3>Verbs after a human's video: asked, and done</h3><table><tr><th></th>{done}</tr>")
+    for asked, counts in verbs.items():
+        numbers = "".join(f"<td class='n'>{count}</td>" for count in counts.values())
+        parts.append(f"<tr><td>{html.escape(asked)}</td>{numbers}</tr>")
+    return "".join([*parts, "</table>"])
 
 
 def _text(content: bytes) -> str:

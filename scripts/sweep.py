@@ -47,11 +47,10 @@ def gaps(env: str) -> Iterator[Condition]:
 
 def controls(env: str) -> Iterator[Condition]:
     """Everything that can be shown instead of the right video."""
-    from agents.evaluation import VIDEOS
+    from agents.evaluation import shown_in
 
-    yield Condition("none", inner_steps=0)
-    for video in VIDEOS:
-        yield Condition(video, video=video)
+    for video in shown_in(env_id(env)):
+        yield Condition(video, inner_steps=0) if video == "none" else Condition(video, video=video)
 
 
 def ablations(env: str) -> Iterator[Condition]:

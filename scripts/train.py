@@ -25,8 +25,8 @@ VALIDATION_TASKS = 60
 EVALUATION_SEED = 1
 GLANCES = 10
 """Collected of each set, for a preset that looks at them (`demos.glances`)."""
-CONTROLS = ("human", "wrong", "blank", "none", "robot")
-"""What the finished policy is shown; `daml sweep controls` has more."""
+CONTROLS = ("human", "wrong", "wrong-object", "wrong-verb", "blank", "none", "robot")
+"""What the finished policy is shown, where there is that; `daml sweep controls` has more."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Train:
     """
 
     env: str = "reach"
-    """Environment; all is one policy for all of them."""
+    """Environment; all is one policy for reach, push, place and pick-place."""
     preset: str = "fast"
     """Kind of policy: fast (shared trunk, minutes on a CPU), precise (finds the goal more exactly, for longer), paper
     (the literal network and loss, for a GPU), or one of those that fast is compared with: contextual, lstm, mil,
@@ -48,7 +48,7 @@ class Train:
     out: Path | None = None
     """Folder of the run; runs/ENV when not given."""
     sets: int = 2000
-    """Object sets to collect of each environment; each has three tasks."""
+    """Object sets to collect of each environment; each has three tasks, or three for each verb."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
     each environment, called by its name."""
@@ -98,16 +98,19 @@ class Train:
             EnvError: no such environment.
             AgentError: a meta-batch has not as many tasks of each environment; a run is in the folder and --resume is
                 not given, or it is another run.
+            DemoError: a meta-batch cannot have so many tasks of an environment.
         """
         from agents.errors import AgentError
-        from demos.tasks import N_OBJECTS
+        from demos.distribution import goals_a_set
 
-        n = len(env_names(self.env)) * N_OBJECTS
-        if preset.tasks % n:
+        names = env_names(self.env)
+        if preset.tasks % len(names):
             raise AgentError(
                 f"env {self.env}, preset {self.preset}: got {preset.tasks} tasks in a meta-batch, allowed a multiple "
-                f"of {n}"
+                f"of {len(names)}"
             )
+        for name in names:
+            goals_a_set(env_id(name), preset.tasks // len(names))
         path = self.folder / "run.json"
         if not path.exists():
             return
@@ -206,7 +209,7 @@ class Train:
 
     def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
-        from agents.evaluation import evaluate_preset
+        from agents.evaluation import evaluate_preset, shown_in
         from agents.policies import PolicyConfig, save_policy
         from agents.workers import processes
         from daml import read_log
@@ -214,7 +217,12 @@ class Train:
         records = read_log(self.folder / "log.jsonl")
         minutes = records[-1]["seconds"] / 60
         shown = CONTROLS if preset.shown == "human" else (preset.shown, "none")
-        rows = {row_of(self.env, name, video): (name, video) for name in env_names(self.env) for video in shown}
+        rows = {
+            row_of(self.env, name, video): (name, video)
+            for name in env_names(self.env)
+            for video in shown
+            if video in shown_in(env_id(name))
+        }
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=len(rows), note="")

@@ -126,5 +126,19 @@ def test_the_human_and_the_robot_are_mirrored_each_by_itself():
     assert mirrorings(ENV) == {(False, False), (False, True), (True, False), (True, True)}
 
 
+def test_what_is_shown_and_done_is_mirrored_together_where_the_video_tells_a_side():
+    assert mirrorings("daml/Act-v0") == {(False, False), (True, True)}
+    before = rows()
+    before |= {"lesson_frames": before["image"][:, 0].copy(), "lesson_states": before["state"].copy()}
+    before |= {"lesson_actions": before["action"].copy(), "lesson_points": before["pose"][:, 0].copy()}
+    for seed in range(20):
+        after = {name: values.copy() for name, values in before.items()}
+        aug.augment(after, np.random.default_rng(seed), "daml/Act-v0")
+        assert np.array_equal(after["lesson_frames"], after["image"][:, 0])
+        assert np.array_equal(after["lesson_states"], after["state"])
+        assert np.array_equal(after["lesson_actions"], after["action"])
+        assert np.array_equal(after["lesson_points"], after["pose"][:, 0])
+
+
 def test_the_robot_is_not_mirrored_where_the_task_has_a_side():
     assert mirrorings("daml/OneSided-v0") == {(False, False), (True, False)}

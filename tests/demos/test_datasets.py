@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from daml.meta_step import task_at
 from demos.collect import collect, demonstrate_set, describe
-from demos.distribution import MixedTasks, SetTasks
+from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.errors import DemoError
 from demos.skills import SKILLS
 from demos.storage import Dataset, create, open_dataset
@@ -471,9 +471,48 @@ def test_nothing_in_the_query_tells_the_goal_at_the_first_step(data):
         assert not torch.equal(actions[0], actions[1])
 
 
+@pytest.fixture(scope="module")
+def acting(tmp_path_factory):
+    """A dataset whose sets have more goals than objects."""
+    folder = tmp_path_factory.mktemp("data") / "act"
+    info = describe("daml/Act-v0", "train", SEED, 2, 8)
+    data = create(folder, info)
+    for index in range(2):
+        data.write_set(index, demonstrate_set(info, index))
+    return open_dataset(folder)
+
+
+def test_where_there_are_verbs_a_batch_has_some_goals_of_each_set(acting):
+    tasks = SetTasks(acting, FRAMES, states=2, augmented=False)
+    seen = set()
+    for seed in range(12):
+        task = tasks.sample(12, np.random.default_rng(seed))
+        for start in (0, 6):
+            found = []
+            for i in range(start, start + 6):
+                same = (acting["robot_actions"][:, :, 0] == task.query.targets["action"][i, 0].numpy()).all(-1)
+                same &= (acting["goal_points"] == task.query.targets["pose"][i].numpy()).all((-1, -2))
+                found.append(np.argwhere(same)[0])
+            assert len({index for index, _ in found}) == 1, "one set"
+            goals = [int(goal) for _, goal in found]
+            assert len({goal // 5 for goal in goals}) < 6 > len({goal % 5 for goal in goals})
+            seen |= set(goals)
+    assert len(seen) > 10, "all goals are drawn, though here not all are told apart by their first action"
+
+
+@pytest.mark.parametrize(("env_id", "n", "each"), [(ENV, 24, 3), ("daml/Act-v0", 24, 6), ("daml/Act-v0", 15, 15)])
+def test_a_batch_has_as_many_sets_as_can_be(env_id, n, each):
+    assert goals_a_set(env_id, n) == each
+
+
+def test_a_number_of_tasks_that_goals_do_not_divide_is_an_error():
+    with pytest.raises(DemoError, match="got 17, allowed a multiple of one of the numbers 6 to 15 in daml/Act-v0"):
+        goals_a_set("daml/Act-v0", 17)
+
+
 @pytest.mark.parametrize("n_tasks", [0, -3, 1, 4, 3 * N_SETS + 3])
 def test_a_wrong_number_of_tasks_is_an_error(data, n_tasks):
-    with pytest.raises(DemoError, match=f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of 3 up to 12"):
+    with pytest.raises(DemoError, match=f"tasks in a meta-batch: got {n_tasks}, allowed (a multiple of 3 in|up to 12)"):
         batch(data, 0, n_tasks)
 
 

@@ -132,6 +132,7 @@ def test_a_digest_is_the_same_when_a_scene_learns_to_say_more():
         ({"seed": True}, "seed: got True"),
         ({"index": 2**31}, "index: got"),
         ({"goal": 3}, "goal: got 3, allowed 0 to 2"),
+        ({"goal": 15, "env_id": "daml/Act-v0"}, "goal: got 15, allowed 0 to 14"),
         ({"trial": 10**6}, "trial: got"),
         ({"split": "../val"}, "split: got '../val'"),
         ({"split": ["val"]}, "split: got"),

@@ -9,7 +9,8 @@ from demos.errors import DemoError
 from demos.human import VIDEO_FPS, human_video
 from demos.record import demonstrate, record, shaken
 from demos.skills import SKILLS, find_skill, skill_of
-from demos.tasks import N_OBJECTS, sample_task_set
+from demos.tasks import n_goals, sample_task_set
+from envs.acting import DIRECTIONS, VERBS, verb_done
 from envs.pushing import LINE
 from envs.scene import human_model, sample_scene
 
@@ -126,6 +127,54 @@ def test_the_human_pushes_the_goal_object_over_the_line():
         assert motion(9.0).things[name][1] > LINE
 
 
+def act_motions(verb, n=12):
+    """(scene, motion) of the human doing a verb in several scenes."""
+    skill = SKILLS["daml/Act-v0"]
+    for seed, scene in enumerate(scenes("daml/Act-v0", n)):
+        asked = scene.with_goal(scene.layout.goal_number(scene.goal, VERBS.index(verb)))
+        yield asked, skill.motion(asked, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("verb", DIRECTIONS)
+def test_the_human_pushes_with_the_hand_behind_the_object(verb):
+    direction = np.array([*DIRECTIONS[verb], 0])
+    for scene, motion in act_motions(verb):
+        name, stands = f"object{scene.goal}", np.array([*scene.positions[scene.goal], 0])
+        assert motion(0.0).things[name] == pytest.approx(stands)
+        end = motion(9.0)
+        moved = end.things[name] - stands
+        assert moved @ direction >= 0.08
+        assert moved == pytest.approx(moved @ direction * direction, abs=1e-9)
+        assert verb_done(moved, np.full(3, 0.2), 0) == VERBS.index(verb)
+        assert 0.02 < (end.things[name] - end.hand) @ direction < 0.08
+
+
+def test_the_human_touches_without_moving_anything():
+    for scene, motion in act_motions("touch"):
+        end = motion(9.0)
+        assert not end.things
+        assert end.hand == pytest.approx(scene.tops[scene.goal], abs=0.05)
+        assert end.opening < 0.03
+
+
+def test_the_human_lifts_what_is_in_the_hand():
+    for scene, motion in act_motions("lift"):
+        name, width = f"object{scene.goal}", scene.objects[scene.goal].width
+        end = motion(9.0)
+        assert end.things[name][2] >= 0.05
+        assert end.opening == pytest.approx(width)
+        held = [motion(t) for t in np.arange(0, 9, 0.05)]
+        raised = [one.hand - one.things[name] for one in held if one.things[name][2] > 0]
+        assert np.ptp(raised, axis=0) == pytest.approx(0, abs=1e-9), "it hangs in the hand"
+
+
+def test_a_hand_begins_alike_whatever_it_is_about_to_do():
+    starts = [motion(0.0) for verb in VERBS for _, motion in act_motions(verb, n=1)]
+    for start in starts[1:]:
+        assert start.hand == pytest.approx(starts[0].hand)
+        assert start.opening == starts[0].opening
+
+
 @pytest.mark.parametrize("env_id", ["daml/Place-v0", "daml/PickPlace-v0"])
 def test_the_human_puts_the_item_into_the_container(env_id):
     for seed, scene in enumerate(scenes(env_id, 20)):
@@ -153,7 +202,7 @@ def test_the_human_moves_one_body_at_most_and_the_model_has_it(env_id):
 def test_only_the_motion_tells_the_goals_of_a_set_apart(env_id):
     tasks = sample_task_set(0, "train", 0, env_id=env_id)
     assert tasks.robot_scenes[0].extra == tasks.human_scene.extra
-    videos = [human_video(tasks.human_scene.with_goal(g), tasks.motion(g), size=32) for g in range(N_OBJECTS)]
+    videos = [human_video(tasks.human_scene.with_goal(g), tasks.motion(g), size=32) for g in range(n_goals(env_id))]
     assert len(videos[0].times) == round(SKILLS[env_id].video_time * VIDEO_FPS)
     for video in videos[1:]:
         assert np.array_equal(video.frames[0], videos[0].frames[0])

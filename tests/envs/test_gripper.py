@@ -7,13 +7,13 @@ from env_experts import EXPERTS, SMALL, make, play
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs import pick_place, placing, pushing
+from envs import acting, pick_place, placing, pushing
 from envs.objects import ITEMS, OPEN_CONTAINERS, SPLITS, kinds
 from envs.robot import GRIPPER_OPENING
 from envs.scene import robot_model, sample_scene
 
-GRIPPING = ["daml/PickPlace-v0", "daml/Place-v0", "daml/Push-v0"]
-LAYOUTS = [pushing.PUSHING, placing.PLACING, pick_place.PICKING]
+GRIPPING = ["daml/Act-v0", "daml/PickPlace-v0", "daml/Place-v0", "daml/Push-v0"]
+LAYOUTS = [acting.ACTING, pushing.PUSHING, placing.PLACING, pick_place.PICKING]
 
 
 @pytest.fixture(params=GRIPPING)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.evaluation import SHOWN
+from agents.evaluation import SHOWN, shown_in
 from agents.policies import PolicyConfig, StoredPolicy, bundled, load_policy
 from agents.presets import PRESETS
 from agents.view import REACHING
@@ -36,7 +36,8 @@ def test_every_row_has_a_name_of_its_own_and_one_is_the_usual(what: str) -> None
 
 
 def test_controls_are_all_that_can_be_shown() -> None:
-    assert {row.name for row in SWEEPS["controls"]("reach")} == set(SHOWN)
+    assert {row.name for row in SWEEPS["controls"]("reach")} == set(shown_in("daml/Reach-v0")) < set(SHOWN)
+    assert {row.name for row in SWEEPS["controls"]("act")} == set(SHOWN)
 
 
 def test_a_table_has_the_levels_that_its_environment_has() -> None:
