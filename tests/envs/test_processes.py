@@ -20,7 +20,8 @@ ASYNC = """if True:
         "daml/Reach-v0", num_envs=2, vectorization_mode="async", vector_kwargs={"context": sys.argv[1]}
     )
     try:
-        observation, _ = vector.reset(seed=[3, 4])
+        vector.reset_async(seed=[3, 4])
+        observation, _ = vector.reset_wait(timeout=30)
         print("same image", (observation["image"][0] == expected["image"]).all())
     except RenderError as error:
         print("RenderError", error)
@@ -42,10 +43,11 @@ INHERITED = """if True:
         env.close()
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
-    process.join()
+    process.join(30)
     print("exit", process.exitcode)
+    process.kill()
 """
-UNUSED = """if True:
+FIRST_IN_FORK = """if True:
     import gymnasium, envs
     vector = gymnasium.make_vec(
         "daml/Reach-v0", num_envs=2, vectorization_mode="async", vector_kwargs={"context": "fork"}
@@ -105,7 +107,7 @@ def test_a_spawned_vector_environment_renders_the_same() -> None:
 
 @needs_fork
 def test_a_forked_vector_environment_renders_if_nothing_else_has() -> None:
-    done = run(UNUSED)
+    done = run(FIRST_IN_FORK)
     assert done.stdout == "(2, 64, 64, 3)\n", done.stderr
 
 
