@@ -7,6 +7,7 @@ context is kept for the thread and only MuJoCo's own context (a few ms) is made 
 import importlib
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 
 import mujoco
@@ -21,10 +22,13 @@ DEBIAN_PACKAGES = "libegl1 libgl1-mesa-dri libopengl0"
 
 
 _thread = threading.local()
+_rendered_in: set[int] = set()
+"""Of this process and those that it was forked from, the ones that have made a context."""
 
 
 def _opengl() -> Any:
     """The thread's own OpenGL context; in no two threads may one be current."""
+    _refuse_in_fork()
     if not hasattr(_thread, "context"):
         _thread.context = _new_opengl()
     return _thread.context
@@ -34,17 +38,42 @@ def _new_opengl() -> Any:
     """A current OpenGL context: MUJOCO_GL's backend when it is set, else EGL, else OSMesa."""
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     backends = [wanted] if wanted in ("egl", "osmesa", "glfw") else ["egl", "osmesa"]
+    _load_triton()
     failures = []
     for backend in backends:
         try:
             context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
             context.make_current()
+            _rendered_in.add(os.getpid())
             return context
         except Exception as error:
             failures.append(f"{backend}: {error or type(error).__name__}")
     raise RenderError(
         f"no offscreen OpenGL ({'; '.join(failures)}); on Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES}"
     )
+
+
+def _load_triton() -> None:
+    """Loads Triton, if it is installed: PyTorch from PyPI brings it, the CPU build does not.
+
+    Triton and Mesa's software renderer each bring an LLVM. Loaded after Mesa's, Triton's ends the process in a
+    segmentation fault; loaded before, both work. PyTorch loads it late, with the first optimiser or `torch.func.grad`.
+    """
+    with suppress(ImportError):
+        importlib.import_module("triton")
+
+
+def _refuse_in_fork() -> None:
+    """OpenGL waits for ever in a fork: the renderer's threads stayed behind.
+
+    Raises:
+        RenderError: this is a fork of a process that had rendered.
+    """
+    if _rendered_in - {os.getpid()}:
+        raise RenderError(
+            "process: got a fork of one that has rendered, allowed a new one; "
+            'pass context="spawn" (AsyncVectorEnv, make_vec) or use multiprocessing.get_context("spawn")'
+        )
 
 
 class Camera:
@@ -58,7 +87,7 @@ class Camera:
             height, width: of the image [px].
 
         Raises:
-            RenderError: no OpenGL context, or too large an image.
+            RenderError: no OpenGL context, a fork of a process that had rendered, or too large an image.
         """
         if not (0 < height <= MAX_SIZE and 0 < width <= MAX_SIZE):
             raise RenderError(f"image size: got {height} x {width}, allowed 1 to {MAX_SIZE} px a side")
@@ -79,7 +108,12 @@ class Camera:
         self._pixels = np.empty((height, width, 3), np.uint8)
 
     def draw(self, data: mujoco.MjData) -> np.ndarray:
-        """A new image, uint8 [height, width, 3], of the model's present state."""
+        """A new image, uint8 [height, width, 3], of the model's present state.
+
+        Raises:
+            RenderError: in a fork of the process that made the camera.
+        """
+        _refuse_in_fork()
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )

@@ -11,7 +11,7 @@ import tyro
 from scripts.cli import CONFIG, Command
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = sorted(
     {found for page in PAGES for found in re.findall(r"(?:`|^ {4})daml ([^`\n#]*[^`\n# ])", page.read_text(), re.M)}
 )
