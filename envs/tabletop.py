@@ -66,6 +66,13 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
     """Time of one episode [s]."""
     workspace: ClassVar[tuple[np.ndarray, np.ndarray]] = WORKSPACE
     n_actions: ClassVar[int] = 3
+    state_names: ClassVar[tuple[str, ...]] = (
+        *(f"fingertip_{axis}" for axis in "xyz"),
+        *(f"joint{i + 1}" for i in range(N_JOINTS)),
+    )
+    """What the numbers of "state" are."""
+    action_names: ClassVar[tuple[str, ...]] = tuple(f"fingertip_velocity_{axis}" for axis in "xyz")
+    """What the numbers of an action are."""
 
     def __init__(
         self,
@@ -238,6 +245,8 @@ class GripperEnv(TabletopEnv):
 
     workspace = GRIP_WORKSPACE
     n_actions = 4
+    state_names = (*TabletopEnv.state_names, "finger_opening")
+    action_names = (*TabletopEnv.action_names, "finger_opening_wanted")
 
     def _begin(self) -> None:
         self._fingers = [int(self._model.joint(name).qposadr[0]) for name in FINGERS]

@@ -130,6 +130,20 @@ def test_no_element_of_the_state_is_constant(env):
     assert (np.ptp(between, axis=0) > 1e-3).all(), f"start alike: {np.ptp(between, axis=0)}"
 
 
+def test_every_number_of_state_and_action_has_a_name(env):
+    for names, space in (
+        (env.state_names, env.observation_space["state"]),
+        (env.action_names, env.action_space),
+    ):
+        assert (len(names), len(set(names))) == (*space.shape, *space.shape)
+    _, info = env.reset(seed=0)
+    state = dict(zip(env.state_names, env._observation()["state"], strict=True))
+    assert [state[f"fingertip_{axis}"] for axis in "xyz"] == pytest.approx(info["fingertip"], abs=1e-6)
+    for i in range(7):
+        assert state[f"joint{i + 1}"] == pytest.approx(env._data.joint(f"joint{i + 1}").qpos[0], abs=1e-6)
+    assert state.get("finger_opening", 0.0) == pytest.approx(info.get("opening", 0.0), abs=1e-6)
+
+
 def test_images_of_an_episode_change(env):
     images = [observation["image"] for observation, _, _ in play(env, 0, EXPERTS[env.spec.id])]
     assert all((a != b).any() for a, b in itertools.pairwise(images[:7]))
