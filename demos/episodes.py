@@ -20,7 +20,7 @@ from gymnasium import spaces
 
 from demos.errors import DemoError
 from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, line, read_manifest, write_info
-from demos.recording import Recording, RecordingInfo
+from demos.recording import Recording, RecordingInfo, env_arguments
 from demos.video import write_video
 
 MAX_MEMORY = 2**30
@@ -96,9 +96,10 @@ def spaces_of(recording: Recording) -> tuple[spaces.Space, spaces.Space, Any]:
         image = spaces.Box(0, 255, (*info.size, 3), np.uint8)
         time = spaces.Box(0, np.inf, (1,), np.float32)
         return spaces.Dict({"image": image, "time": time}), spaces.Box(-1, 1, (0,), np.float32), None
-    env = gymnasium.make(info.recipe.env_id, image_size=info.size, disable_env_checker=True)
+    arguments = env_arguments(info)
+    env = gymnasium.make(info.recipe.env_id, disable_env_checker=True, **arguments)
     spec = deepcopy(gymnasium.spec(info.recipe.env_id))
-    spec.kwargs = {"image_size": list(info.size)}
+    spec.kwargs = arguments
     observed, acted = env.observation_space, env.action_space
     env.close()
     return observed, acted, spec

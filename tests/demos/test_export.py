@@ -1,6 +1,9 @@
 """Exports hold the same numbers, in the layout that LeRobot v3.0 and robomimic read."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import av
 import gymnasium
@@ -10,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from av.video.reformatter import Colorspace
 
-from demos import lerobot
+from demos import lerobot, robomimic
 from demos.episodes import read_recording, write_recording
 from demos.errors import DemoError
 from demos.export import export
@@ -22,6 +25,7 @@ from demos.video import read_video
 
 LENGTHS = (5, 3, 4)
 FPS = 10.0
+ROOT = Path(__file__).parents[2]
 
 
 def recording(number: int, steps: int, *, size: int = 16, state: int = 11, action: int = 4) -> Recording:
@@ -249,7 +253,9 @@ def test_a_robomimic_file_holds_every_demonstration(folders, tmp_path):
         data = file["data"]
         assert data.attrs["total"] == 12
         arguments = json.loads(data.attrs["env_args"])
-        assert arguments == {"env_name": "daml/Reach-v0", "type": 2, "env_kwargs": {"image_size": [16, 16]}}
+        assert (arguments["env_name"], arguments["type"]) == ("envs:daml/Reach-v0", 2)
+        assert arguments["env_kwargs"]["image_size"] == [16, 16]
+        assert arguments["env_kwargs"]["split"] == "train"
         for number, folder in enumerate(folders):
             one, demo = read_recording(folder), data[f"demo_{number}"]
             assert demo.attrs["num_samples"] == len(demo["actions"]) == LENGTHS[number]
@@ -259,8 +265,38 @@ def test_a_robomimic_file_holds_every_demonstration(folders, tmp_path):
             assert np.array_equal(demo["obs/state"][1:], demo["next_obs/state"][:-1])
             assert demo["dones"][:].tolist() == [0] * (LENGTHS[number] - 1) + [1]
             assert {len(demo[name]) for name in ("rewards", "dones", "states")} == {LENGTHS[number]}
-        assert sorted(file["mask/train"][:].astype(str)) == ["demo_0", "demo_1", "demo_2"]
-        assert len(file["mask/valid"]) == 0
+        assert masks(file) == (["demo_0", "demo_1"], ["demo_2"])
+
+
+def masks(file):
+    """Names that train, names that validate."""
+    return tuple(file[f"mask/{name}"][:].astype(str).tolist() for name in ("train", "valid"))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 9, 10, 11, 20, 25])
+def test_every_demonstration_trains_or_validates_and_of_two_or_more_one_validates(tmp_path, number):
+    assert robomimic.write(tmp_path, (recording(i, 2, size=8) for i in range(number))) == 2 * number
+    with h5py.File(tmp_path / "demos.hdf5") as file:
+        train, valid = masks(file)
+    assert sorted([*train, *valid]) == sorted(f"demo_{i}" for i in range(number))
+    assert len(valid) == {1: 0, 2: 1, 3: 1, 9: 1, 10: 1, 11: 1, 20: 2, 25: 2}[number]
+
+
+PROGRAM = """
+import json, sys, gymnasium, h5py
+with h5py.File(sys.argv[1]) as file:
+    said = json.loads(file["data"].attrs["env_args"])
+assert "envs" not in sys.modules
+env = gymnasium.make(said["env_name"], **said["env_kwargs"])
+print(env.unwrapped.spec.id, env.reset(seed=0)[0]["image"].shape, env.unwrapped._split)
+"""
+
+
+def test_robomimics_environment_can_be_made_where_nobody_imported_ours(folders, tmp_path):
+    export(folders, tmp_path / "out", "robomimic")
+    words = [sys.executable, "-c", PROGRAM, str(tmp_path / "out/demos.hdf5")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "daml/Reach-v0 (16, 16, 3) train\n", done.stderr
 
 
 # --- both ------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ from demos.recording import Recording, check_scene, folder_name
 from demos.replay import JOINTS, replay
 from demos.verify import verify
 from demos.video import read_video
+from envs.appearance import Dials
+from envs.objects import kinds
 from envs.scene import Scene
 
 RECIPE = Recipe("daml/Reach-v0", seed=3, split="test", index=2, goal=1)
@@ -237,6 +239,11 @@ def test_minari_recovers_the_environment(stored, robot):
     env = dataset.recover_environment(disable_env_checker=True)
     assert env.spec.id == RECIPE.env_id
     assert env.observation_space["image"].shape == (32, 32, 3)
+    assert (env.unwrapped._split, env.unwrapped._dials) == (RECIPE.split, Dials())
+    env.reset(seed=0)
+    made, drawn = env.unwrapped.scene, RECIPE.robot_scene()
+    assert {thing.kind for thing in made.objects} <= set(kinds(RECIPE.split))
+    assert len(made.objects) == len(drawn.objects)
     env.close()
 
 
