@@ -19,7 +19,8 @@ import numpy as np
 from gymnasium import spaces
 
 from demos.errors import DemoError
-from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, line, read_manifest, write_info
+from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, checksums, line, read_manifest, write_info
+from demos.naming import minari_id
 from demos.recording import Recording, RecordingInfo, env_arguments
 from demos.video import write_video
 
@@ -50,9 +51,9 @@ def write_recording(root: Path, recording: Recording, film: np.ndarray) -> Path:
     part = root / f".{folder.name}.{os.getpid()}.part"
     try:
         (part / "data").mkdir(parents=True)
-        _write_minari((part / "data").resolve(), recording, f"{root.resolve().name}/{folder.name}")
+        _write_minari((part / "data").resolve(), recording, minari_id(folder))
         write_video(part / FILM, film, recording.info.fps)
-        write_info(part, recording.info)
+        write_info(part, recording.info, checksums(part))
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

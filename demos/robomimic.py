@@ -7,8 +7,8 @@ data/demo_0/         attrs: num_samples, task
 mask/train, mask/valid   names of demonstrations: every tenth validates, of fewer the last one, a single one trains
 
 env_args names the environment as "envs:ID": Gymnasium imports `envs`, which registers it, and nobody else has to. An
-entry point among Gymnasium's plugins would need an installed package, and would import it with every `import gymnasium`.
-Its arguments are those of the last demonstration.
+entry point among Gymnasium's plugins would need an installed package, and would import it with every
+`import gymnasium`. The environment's arguments are those of the last demonstration.
 
 Source: robomimic.github.io, "Dataset Structure" (its environments of type 2 are Gym's).
 """
