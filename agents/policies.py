@@ -1,4 +1,9 @@
-"""Policies on disk: a folder with parameters (safetensors), configuration (JSON) and a card (Markdown)."""
+"""Policies on disk: a folder with parameters, configuration and a card, as the tools of the Hugging Face Hub expect it.
+
+model.safetensors   parameters; policy.safetensors in the folders of earlier versions
+config.json         `PolicyConfig`
+README.md           the card
+"""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -7,6 +12,7 @@ from typing import Any
 
 import torch
 
+from agents.cards import card
 from agents.errors import AgentError
 from agents.imitation import Imitator, Policy, adapt_to_video
 from agents.presets import Preset, find_preset
@@ -16,6 +22,10 @@ from demos.types import Video
 
 BUNDLED = Path(__file__).parent / "bundled"
 """The policies in the box, one folder for each environment."""
+WEIGHTS = "model.safetensors"
+OLD_WEIGHTS = "policy.safetensors"
+CONFIG = "config.json"
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,16 @@ class StoredPolicy:
 def save_policy(folder: Path, meta: MetaParams, config: PolicyConfig) -> None:
     """Writes a policy's folder; each file is written beside and renamed."""
     folder.mkdir(parents=True, exist_ok=True)
-    save(folder / "policy.safetensors", {g: {n: t.detach().cpu() for n, t in p.items()} for g, p in meta.items()}, {})
-    write_text(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
-    write_text(folder / "README.md", card(config))
+    save(folder / WEIGHTS, {g: {n: t.detach().cpu() for n, t in p.items()} for g, p in meta.items()}, {})
+    write_text(folder / CONFIG, json.dumps(asdict(config), indent=2) + "\n")
+    write_text(folder / CARD, card(config))
+    (folder / OLD_WEIGHTS).unlink(missing_ok=True)
+
+
+def weights(folder: Path) -> Path:
+    """The file of a policy's parameters, by whichever name it has."""
+    old = folder / OLD_WEIGHTS
+    return old if old.exists() and not (folder / WEIGHTS).exists() else folder / WEIGHTS
 
 
 def load_policy(where: str | Path, device: torch.device | str = "cpu") -> StoredPolicy:
@@ -78,16 +95,16 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
     Raises:
         AgentError: no policy there, or it does not fit this version.
     """
-    folder = BUNDLED / where if (BUNDLED / where / "config.json").exists() else Path(where)
+    folder = BUNDLED / where if (BUNDLED / where / CONFIG).exists() else Path(where)
     try:
-        said = json.loads((folder / "config.json").read_text())
+        said = json.loads((folder / CONFIG).read_text())
         config = PolicyConfig(**said | {"sizes": Sizes(*said["sizes"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise AgentError(
             f"policy: got {where} ({error}), allowed a folder that `daml train` wrote or {bundled()}"
         ) from error
     expected = find_preset(config.preset).imitator(1, config.sizes).learner.init(torch.Generator())
-    tensors, _ = load(folder / "policy.safetensors")
+    tensors, _ = load(weights(folder))
     if _shapes(tensors) != _shapes(expected):
         raise AgentError(
             f"policy {folder}: got parameters of another version of the preset {config.preset!r}, allowed this one's"
@@ -98,33 +115,7 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
 
 def bundled() -> list[str]:
     """Environments with a policy in the box."""
-    return sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
-
-
-def card(config: PolicyConfig) -> str:
-    """The model card."""
-    lines = [
-        f"# {config.env}, preset `{config.preset}`",
-        "",
-        "A policy that watches one video of a human and does the same with a robot (DAML, arXiv 1802.01557).",
-        "",
-        f"- Trained by: `{config.command}` (seed {config.seed}, {config.sets} object sets, {config.steps} meta-steps)",
-        f"- Time: {config.minutes:.0f} minutes, collection included, on {config.machine}",
-        "- For: simulated research on one-shot imitation. It knows the simulated tables, arms and objects of this",
-        "  repository, and nothing else.",
-        "",
-    ]
-    if config.results:
-        lines += [
-            "| video | success | 95 % interval | nearest is right | tasks x trials | seed |",
-            "|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {video} | {r['success']:.3f} | {r['ci_low']:.3f} to {r['ci_high']:.3f} | {r['nearest']:.3f} "
-            f"| {r['tasks']} x {r['trials']} | {r['seed']} |"
-            for video, r in config.results.items()
-        ]
-    return "\n".join(lines) + "\n"
+    return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
 
 
 def write_text(path: Path, text: str) -> None:

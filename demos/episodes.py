@@ -20,8 +20,9 @@ from gymnasium import spaces
 
 from daml.folders import visible
 from demos.errors import DemoError
-from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, line, read_manifest, write_info
-from demos.recording import Recording, RecordingInfo
+from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, checksums, line, read_manifest, write_info
+from demos.naming import minari_id
+from demos.recording import Recording, RecordingInfo, env_arguments
 from demos.video import write_video
 
 MAX_MEMORY = 2**30
@@ -51,9 +52,9 @@ def write_recording(root: Path, recording: Recording, film: np.ndarray) -> Path:
     part = root / f".{folder.name}.{os.getpid()}.part"
     try:
         (part / "data").mkdir(parents=True)
-        _write_minari((part / "data").resolve(), recording, f"{root.resolve().name}/{folder.name}")
+        _write_minari((part / "data").resolve(), recording, minari_id(folder))
         write_video(part / FILM, film, recording.info.fps)
-        write_info(part, recording.info)
+        write_info(part, recording.info, checksums(part))
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -97,9 +98,10 @@ def spaces_of(recording: Recording) -> tuple[spaces.Space, spaces.Space, Any]:
         image = spaces.Box(0, 255, (*info.size, 3), np.uint8)
         time = spaces.Box(0, np.inf, (1,), np.float32)
         return spaces.Dict({"image": image, "time": time}), spaces.Box(-1, 1, (0,), np.float32), None
-    env = gymnasium.make(info.recipe.env_id, image_size=info.size, disable_env_checker=True)
+    arguments = env_arguments(info)
+    env = gymnasium.make(info.recipe.env_id, disable_env_checker=True, **arguments)
     spec = deepcopy(gymnasium.spec(info.recipe.env_id))
-    spec.kwargs = {"image_size": list(info.size)}
+    spec.kwargs = arguments
     observed, acted = env.observation_space, env.action_space
     env.close()
     return observed, acted, spec

@@ -1,13 +1,14 @@
 """The LeRobot v3.0 layout: many episodes a file, tables as parquet, images as video.
 
 meta/info.json                                sizes, paths, features
-meta/stats.json                               feature -> min, max, mean, std, count
+meta/stats.json                               feature -> min, max, mean, std, count and quantiles
 meta/tasks.parquet                            task in words -> task_index
 meta/episodes/chunk-000/file-000.parquet      where each episode is, and its own statistics
 data/chunk-000/file-000.parquet               a row for each step
 videos/observation.images.front/chunk-000/file-000.mp4
 
-A step is what was seen before an action, and the action: the observation after the last one is left out.
+A step is what was seen before an action, and the action: the observation after the last one is left out. Positions are
+in metres, angles in radians, actions in [-1, 1].
 
 Source: the LeRobotDataset v3.0 documentation, and the paths and defaults of its reader.
 """
@@ -23,7 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from demos.recording import Recording
-from demos.video import write_video
+from demos.tally import Tally, merged, tally_images, tally_rows
+from demos.video import write_video_601
+from envs.tabletop import GripperEnv
 
 VERSION = "v3.0"
 FILE_EPISODES = 100
@@ -32,6 +35,8 @@ CHUNK_FILES = 1000
 """Files in one folder."""
 CAMERA = "observation.images.front"
 PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
+NAMES = {"observation.state": GripperEnv.state_names, "action": GripperEnv.action_names}
+"""Vector -> what its numbers are; an arm without a gripper has the first ones of them."""
 COUNTERS = ("frame_index", "episode_index", "index", "task_index")
 
 Columns = dict[str, np.ndarray]
@@ -42,6 +47,7 @@ def write(folder: Path, recordings: Iterable[Recording]) -> int:
     """Writes recordings of one environment into `folder`; returns the steps written."""
     tasks: dict[str, int] = {}
     episodes: list[dict[str, Any]] = []
+    tallies: list[dict[str, Tally]] = []
     total = 0
     last = None
     for number, group in enumerate(_batched(recordings, FILE_EPISODES)):
@@ -51,16 +57,20 @@ def write(folder: Path, recordings: Iterable[Recording]) -> int:
             task_index = tasks.setdefault(last.info.task, len(tasks))
             columns = _columns(last, len(episodes), task_index, total)
             tables.append(_table(columns))
-            episodes.append(_episode(last, columns, len(episodes), total, frames / last.info.fps, place))
+            tallies.append(_tallies(last, columns))
+            row = _episode(last, len(episodes), total, frames / last.info.fps, place)
+            episodes.append(row | _statistics(tallies[-1]))
             total, frames = total + last.info.steps, frames + last.info.steps
         _write_table(folder / f"data/{PLACE.format(**place)}.parquet", pa.concat_tables(tables))
         images = np.concatenate([recording.images[:-1] for recording in group])
-        write_video(folder / f"videos/{CAMERA}/{PLACE.format(**place)}.mp4", images, group[0].info.fps)
+        # Its reader takes every video for BT.601, whatever the file says.
+        write_video_601(folder / f"videos/{CAMERA}/{PLACE.format(**place)}.mp4", images, group[0].info.fps)
     assert last is not None
     _write_table(folder / f"meta/episodes/{PLACE.format(chunk_index=0, file_index=0)}.parquet", _rows(episodes))
     _write_table(folder / "meta/tasks.parquet", _tasks(tasks))
     _write_json(folder / "meta/info.json", _info(last, len(episodes), total, len(tasks)))
-    _write_json(folder / "meta/stats.json", _merged(episodes))
+    whole = {name: merged([tally[name] for tally in tallies]) for name in sorted(tallies[0])}
+    _write_json(folder / "meta/stats.json", {name: tally.statistics() for name, tally in whole.items()})
     return total
 
 
@@ -111,7 +121,7 @@ def _info(recording: Recording, episodes: int, steps: int, tasks: int) -> dict[s
     fps = int(info.fps)
     vectors = {"observation.state": recording.observations["state"], "action": recording.actions}
     features: dict[str, Any] = {
-        name: {"dtype": "float32", "shape": [rows.shape[1]], "names": [f"{name}_{i}" for i in range(rows.shape[1])]}
+        name: {"dtype": "float32", "shape": [rows.shape[1]], "names": list(NAMES[name][: rows.shape[1]])}
         for name, rows in vectors.items()
     }
     features[CAMERA] = {
@@ -149,10 +159,8 @@ def _info(recording: Recording, episodes: int, steps: int, tasks: int) -> dict[s
     }
 
 
-def _episode(
-    recording: Recording, columns: Columns, number: int, first: int, begin: float, place: dict[str, int]
-) -> dict[str, Any]:
-    """A row of meta/episodes; `begin` is the time of its first frame in the video file [s]."""
+def _episode(recording: Recording, number: int, first: int, begin: float, place: dict[str, int]) -> dict[str, Any]:
+    """A row of meta/episodes but for the statistics; `begin` is the time of its first frame in the video file [s]."""
     steps = recording.info.steps
     row: dict[str, Any] = {"episode_index": number, "tasks": [recording.info.task], "length": steps}
     row |= {f"data/{name}": value for name, value in place.items()}
@@ -162,11 +170,19 @@ def _episode(
         f"videos/{CAMERA}/from_timestamp": begin,
         f"videos/{CAMERA}/to_timestamp": begin + steps / recording.info.fps,
     }
-    row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
-    images = recording.images[:-1].astype(np.float64) / 255
-    statistics = {name: _statistics(rows.reshape(steps, -1)) for name, rows in columns.items()}
-    statistics[CAMERA] = _statistics(images.reshape(-1, 3), count=steps, shape=(3, 1, 1))
-    return row | {f"stats/{name}/{key}": value for name, of in statistics.items() for key, value in of.items()}
+    return row | {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
+
+
+def _tallies(recording: Recording, columns: Columns) -> dict[str, Tally]:
+    """Feature -> its numbers in an episode."""
+    found = {name: tally_rows(rows) for name, rows in columns.items()}
+    return found | {CAMERA: tally_images(recording.images[:-1])}
+
+
+def _statistics(tallies: dict[str, Tally]) -> dict[str, Any]:
+    """The statistics of an episode, for its row of meta/episodes."""
+    found = {name: tally.statistics() for name, tally in tallies.items()}
+    return {f"stats/{name}/{key}": value for name, of in found.items() for key, value in of.items()}
 
 
 def _tasks(tasks: dict[str, int]) -> pa.Table:
@@ -179,31 +195,6 @@ def _tasks(tasks: dict[str, int]) -> pa.Table:
     ]
     told = {"index_columns": ["task"], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"}
     return table.replace_schema_metadata({"pandas": json.dumps(told)})
-
-
-# --- statistics ------------------------------------------------------------------------------------------------------
-
-
-def _statistics(rows: np.ndarray, count: int | None = None, shape: tuple[int, ...] = (-1,)) -> dict[str, Any]:
-    """Of rows [n, k]: each statistic as lists of a shape; `count` of samples when it is not n."""
-    rows = rows.astype(np.float64)
-    found = {"min": rows.min(0), "max": rows.max(0), "mean": rows.mean(0), "std": rows.std(0)}
-    return {name: value.reshape(shape).tolist() for name, value in found.items()} | {"count": [count or len(rows)]}
-
-
-def _merged(episodes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Statistics over all episodes, from those of each."""
-    names = {key.split("/")[1] for key in episodes[0] if key.startswith("stats/")}
-    merged = {}
-    for name in sorted(names):
-        of = {key: np.array([e[f"stats/{name}/{key}"] for e in episodes]) for key in ("min", "max", "mean", "std")}
-        count = np.array([e[f"stats/{name}/count"][0] for e in episodes])
-        weights = (count / count.sum()).reshape(-1, *[1] * (of["mean"].ndim - 1))
-        mean = (weights * of["mean"]).sum(0)
-        variance = (weights * (of["std"] ** 2 + (of["mean"] - mean) ** 2)).sum(0)
-        found = {"min": of["min"].min(0), "max": of["max"].max(0), "mean": mean, "std": np.sqrt(variance)}
-        merged[name] = {key: value.tolist() for key, value in found.items()} | {"count": [int(count.sum())]}
-    return merged
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 from demos.errors import DemoError
 from demos.recipe import Recipe
 from demos.recording import FORMAT, RecordingInfo
+from demos.video.write import beside
 
 INFO = "recording.json"
 DATA = "data/main_data.hdf5"
@@ -25,10 +26,16 @@ MAX_INFO_BYTES = 64 * 1024
 ALLOWED = "a folder that `daml record` wrote"
 
 
-def write_info(folder: Path, info: RecordingInfo) -> None:
-    """Writes recording.json; the other files are there already."""
-    said = asdict(info) | {"files": {name: checksum(folder / name) for name in MAX_BYTES}}
-    (folder / INFO).write_text(json.dumps(said | {"checksum": checksum_of(said)}, indent=2) + "\n")
+def write_info(folder: Path, info: RecordingInfo, sums: dict[str, str]) -> None:
+    """Writes recording.json."""
+    said = asdict(info) | {"files": sums}
+    with beside(folder / INFO) as part:
+        part.write_text(json.dumps(said | {"checksum": checksum_of(said)}, indent=2) + "\n")
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Of all that has one."""
+    return {name: checksum(folder / name) for name in MAX_BYTES}
 
 
 def read_info(folder: Path) -> RecordingInfo:
@@ -83,13 +90,19 @@ def _info_from(path: Path, said: dict[str, Any]) -> RecordingInfo:
 
 def check_sum(folder: Path, name: str, sums: dict[str, str]) -> None:
     """Refuses a file that is not what was written, or that lies somewhere else."""
+    path = own_file(folder, name)
+    if checksum(path) != sums[name]:
+        raise DemoError(f"{path}: got a wrong checksum, allowed a file that was not damaged, cut off or changed")
+
+
+def own_file(folder: Path, name: str) -> Path:
+    """Where a file of a recording is; refuses one that lies somewhere else, or is too large."""
     path = folder / name
     if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
         raise DemoError(f"{path}: got no file of its own, allowed {ALLOWED}")
     if path.stat().st_size > MAX_BYTES[name]:
         raise DemoError(f"{path}: got {path.stat().st_size} bytes, allowed up to {MAX_BYTES[name]}")
-    if checksum(path) != sums[name]:
-        raise DemoError(f"{path}: got a wrong checksum, allowed a file that was not damaged, cut off or changed")
+    return path
 
 
 def checksum(path: Path) -> str:

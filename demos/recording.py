@@ -1,13 +1,15 @@
 """Recordings: everything about one episode, from which it can be shown, learned from and done again."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from demos.errors import DemoError
 from demos.recipe import Recipe, digest
+from demos.tasks import N_OBJECTS
 from demos.types import freeze
+from envs.appearance import Dials
 from envs.errors import EnvError
 from envs.scene import Scene
 
@@ -99,6 +101,12 @@ def folder_name(recipe: Recipe, by: str) -> str:
     environment, _, number = r.env_id.rpartition("-v")
     short = environment.rpartition("/")[2].lower()
     return f"{short}-{by}-seed{r.seed}-{r.split}{r.index}-goal{r.goal}-trial{r.trial}-v{number}"
+
+
+def env_arguments(info: RecordingInfo) -> dict[str, Any]:
+    """What its environment is made with, as JSON holds it: scenes that are drawn in it are of the recording's kind."""
+    size, dials = list(info.size), asdict(Dials())
+    return {"split": info.recipe.split, "image_size": size, "n_objects": N_OBJECTS, "dials": dials}
 
 
 def check_scene(info: RecordingInfo) -> Scene:

@@ -4,7 +4,11 @@ data/                attrs: total (steps), env_args (JSON: name, type and argume
 data/demo_0/         attrs: num_samples, task
     actions [T, m]   rewards [T]   dones [T]   states [T, n]: what the robot observes of itself
     obs/image [T, H, W, 3]   obs/state [T, n]   next_obs/...: the same, one step later
-mask/train, mask/valid   names of demonstrations: every tenth validates
+mask/train, mask/valid   names of demonstrations: every tenth validates, of fewer the last one, a single one trains
+
+env_args names the environment as "envs:ID": Gymnasium imports `envs`, which registers it, and nobody else has to. An
+entry point among Gymnasium's plugins would need an installed package, and would import it with every
+`import gymnasium`. The environment's arguments are those of the last demonstration.
 
 Source: robomimic.github.io, "Dataset Structure" (its environments of type 2 are Gym's).
 """
@@ -16,10 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from demos.recording import Recording
+from demos.recording import Recording, env_arguments
 
 GYM_TYPE = 2
 """robomimic's number for a Gym environment."""
+MODULE = "envs"
+"""What registers the environments when it is imported."""
 FILE = "demos.hdf5"
 
 
@@ -34,10 +40,10 @@ def write(folder: Path, recordings: Iterable[Recording]) -> int:
             names.append(f"demo_{number}")
             _write_demo(data.create_group(names[-1]), recording)
             total += recording.info.steps
-            arguments = {"env_name": recording.info.recipe.env_id, "type": GYM_TYPE}
-            data.attrs["env_args"] = json.dumps(arguments | {"env_kwargs": {"image_size": list(recording.info.size)}})
+            arguments = {"env_name": f"{MODULE}:{recording.info.recipe.env_id}", "type": GYM_TYPE}
+            data.attrs["env_args"] = json.dumps(arguments | {"env_kwargs": env_arguments(recording.info)})
         data.attrs["total"] = total
-        held_out = set(names[9::10])
+        held_out = set(names[9::10] or names[1:][-1:])
         for mask, kept in (("train", [n for n in names if n not in held_out]), ("valid", sorted(held_out))):
             file.create_dataset(f"mask/{mask}", data=np.array(kept, "S"))
     return total

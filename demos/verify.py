@@ -8,12 +8,13 @@ import numpy as np
 from demos.episodes import read_recording, spaces_of
 from demos.errors import DemoError
 from demos.manifest import ALLOWED, MAX_BYTES, check_sum, line, read_manifest
+from demos.naming import check_id
 from demos.recording import Recording, RecordingInfo, check_scene
 from envs.errors import EnvError
 
 
 def verify(folder: Path) -> RecordingInfo:
-    """Looks at everything: checksums, numbers, the scene, and whether Minari reads the same.
+    """Looks at everything: checksums, numbers, the scene, and whether Minari finds it and reads the same.
 
     Raises:
         DemoError: says what is wrong.
@@ -42,7 +43,8 @@ def _check_minari(folder: Path, recording: Recording) -> None:
 
     with warnings.catch_warnings(action="ignore"):
         try:
-            episode = next(iter(MinariDataset(folder / "data").iterate_episodes()))
+            dataset = MinariDataset(folder / "data")
+            episode = next(iter(dataset.iterate_episodes()))
         except Exception as error:  # whatever its readers raise
             raise DemoError(f"{folder}: got data that Minari cannot read ({line(error)}), allowed {ALLOWED}") from error
     same = np.array_equal(episode.actions, recording.actions) and all(
@@ -50,3 +52,4 @@ def _check_minari(folder: Path, recording: Recording) -> None:
     )
     if not same:
         raise DemoError(f"{folder}: got other data from Minari than were recorded, allowed the same")
+    check_id(folder, dataset.id)

@@ -1,6 +1,7 @@
 """What a scene looks like apart from its objects: table, light and camera, each on a dial."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import mujoco
 import numpy as np
@@ -41,6 +42,24 @@ class Dials:
         for name, value in vars(self).items():
             if not 0 <= value <= 3:
                 raise EnvError(f"dial {name!r}: got {value}, allowed 0 to 3")
+
+    @classmethod
+    def of(cls, said: "Dials | Mapping[str, float] | None") -> "Dials":
+        """Dials as they are, as JSON holds them, or as in meta-training when None.
+
+        Raises:
+            EnvError: a name or a value that is none.
+        """
+        if isinstance(said, Dials):
+            return said
+        names = [field.name for field in fields(cls)]
+        said = {} if said is None else said
+        if not isinstance(said, Mapping) or not set(said) <= set(names):
+            raise EnvError(f"dials: got {said!r}, allowed numbers of {names}")
+        for name, value in said.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise EnvError(f"dial {name!r}: got {value!r}, allowed 0 to 3")
+        return cls(**said)
 
 
 def spread_out(rng: np.random.Generator, low: float, high: float, dial: float) -> float:

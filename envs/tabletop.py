@@ -4,6 +4,7 @@ A task is a subclass that says what it measures and when it has succeeded, and n
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium
@@ -65,13 +66,20 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
     """Time of one episode [s]."""
     workspace: ClassVar[tuple[np.ndarray, np.ndarray]] = WORKSPACE
     n_actions: ClassVar[int] = 3
+    state_names: ClassVar[tuple[str, ...]] = (
+        *(f"fingertip_{axis}" for axis in "xyz"),
+        *(f"joint{i + 1}" for i in range(N_JOINTS)),
+    )
+    """What the numbers of "state" are."""
+    action_names: ClassVar[tuple[str, ...]] = tuple(f"fingertip_velocity_{axis}" for axis in "xyz")
+    """What the numbers of an action are."""
 
     def __init__(
         self,
         split: str = "train",
         image_size: int | tuple[int, int] = 64,
         n_objects: int = 3,
-        dials: Dials | None = None,
+        dials: Dials | Mapping[str, float] | None = None,
         render_mode: str | None = None,
         render_size: int | None = None,
     ) -> None:
@@ -80,7 +88,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             split: one of `envs.objects.ALL_SPLITS`: which objects.
             image_size: of the observation [px]: a side, or (height, width).
             n_objects: on the table.
-            dials: how far the look may vary.
+            dials: how far the look may vary; also by name, as JSON holds them.
             render_mode: None or "rgb_array".
             render_size: side of what `render` returns [px]; the observation's size when None.
 
@@ -100,7 +108,8 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             raise EnvError(f"image_size: got {image_size!r}, allowed 8 to {MAX_SIZE} px a side")
         height, width = sides
         self.render_mode = render_mode
-        self._split, self._size, self._n_objects, self._dials = split, (height, width), n_objects, dials or Dials()
+        self._split, self._size, self._n_objects = split, (height, width), n_objects
+        self._dials = Dials.of(dials)
         low, high = self._state_range()
         self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
             {
@@ -236,6 +245,8 @@ class GripperEnv(TabletopEnv):
 
     workspace = GRIP_WORKSPACE
     n_actions = 4
+    state_names = (*TabletopEnv.state_names, "finger_opening")
+    action_names = (*TabletopEnv.action_names, "finger_opening_wanted")
 
     def _begin(self) -> None:
         self._fingers = [int(self._model.joint(name).qposadr[0]) for name in FINGERS]

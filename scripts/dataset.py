@@ -66,7 +66,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Verify:
-    """Check episodes: checksums, numbers, the scene, and that Minari alone reads the same."""
+    """Check episodes: checksums, numbers, the scene, and that Minari alone finds them and reads the same."""
 
     folder: Positional[Path] = Path("recordings")
     """Folder of an episode, or of many."""
@@ -87,6 +87,22 @@ class Verify:
             what = f"got {len(bad)} of {len(folders)} episodes that do not hold, allowed none"
             raise DemoError(f"verify {self.folder}: {what}")
         console.print(f"{len(folders)} episodes are whole")
+
+
+@dataclass(frozen=True)
+class Rename:
+    """Let Minari find episodes again after their folder was renamed or moved: their ids follow."""
+
+    folder: Positional[Path] = Path("recordings")
+    """Folder of an episode, or of many, where it lies now."""
+
+    def run(self) -> None:
+        from demos.episodes import find_recordings
+        from demos.naming import rename
+
+        folders = find_recordings(self.folder)
+        changed = sum(rename(path) for path in folders)
+        console.print(f"{changed} of {len(folders)} episodes got another Minari id")
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,7 @@ class Dataset:
         Annotated[List, subcommand("list")]
         | Annotated[Show, subcommand("show")]
         | Annotated[Verify, subcommand("verify")]
+        | Annotated[Rename, subcommand("rename")]
         | Annotated[Export, subcommand("export")]
     )
 

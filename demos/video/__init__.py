@@ -3,7 +3,7 @@
 from demos.video.compose import contact_sheet, side_by_side
 from demos.video.frames import resample, resize, upright
 from demos.video.read import read_times, read_video
-from demos.video.write import write_gif, write_image, write_video
+from demos.video.write import write_gif, write_image, write_video, write_video_601
 
 __all__ = [
     "contact_sheet",
@@ -16,4 +16,5 @@ __all__ = [
     "write_gif",
     "write_image",
     "write_video",
+    "write_video_601",
 ]

@@ -198,7 +198,7 @@ def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="policy: got"):
         load_policy(tmp_path / "missing")
     save_policy(tmp_path / "p", fresh(), CONFIG)
-    (tmp_path / "p" / "policy.safetensors").write_bytes(b"no tensors")
+    (tmp_path / "p" / "model.safetensors").write_bytes(b"no tensors")
     with pytest.raises(CheckpointError):
         load_policy(tmp_path / "p")
     save_policy(tmp_path / "q", fresh("paper"), CONFIG)
@@ -213,7 +213,7 @@ def test_a_policy_in_the_box_has_a_card_and_is_small(name: str) -> None:
     for env in env_names(name):
         shown = set(CONTROLS) & set(shown_in(env_id(env)))
         assert {row_of(name, env, video) for video in shown} <= set(config["results"])
-    assert (BUNDLED / name / "policy.safetensors").stat().st_size < 2**20
+    assert (BUNDLED / name / "model.safetensors").stat().st_size < 2**20
 
 
 CHANCE = (1 / 3, 1 / 3)

@@ -1,23 +1,31 @@
 """Exports hold the same numbers, in the layout that LeRobot v3.0 and robomimic read."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import av
+import gymnasium
 import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from av.video.reformatter import Colorspace
 
-from demos import lerobot
+from demos import lerobot, robomimic
 from demos.episodes import read_recording, write_recording
 from demos.errors import DemoError
 from demos.export import export
 from demos.recipe import Recipe
 from demos.recorder import record_human
 from demos.recording import Recording, RecordingInfo
+from demos.skills import SKILLS
 from demos.video import read_video
 
 LENGTHS = (5, 3, 4)
 FPS = 10.0
+ROOT = Path(__file__).parents[2]
 
 
 def recording(number: int, steps: int, *, size: int = 16, state: int = 11, action: int = 4) -> Recording:
@@ -126,7 +134,7 @@ def test_episodes_say_where_they_are(exported, folders):
         assert row["tasks"] == [one.info.task]
         times = [row[f"videos/observation.images.front/{name}_timestamp"] for name in ("from", "to")]
         first, last = (round(time * FPS) for time in times)
-        assert np.abs(video.frames[first:last].astype(int) - one.images[:-1]).max() <= 4
+        assert np.abs(video.frames[first:last].astype(int) - one.images[:-1]).max() <= 1
         assert np.allclose(row["stats/action/mean"], one.actions.mean(0), atol=1e-6)
         begin += LENGTHS[number]
 
@@ -148,6 +156,71 @@ def test_statistics_are_those_of_all_steps(exported, folders):
     assert np.allclose(np.ravel(image["std"]), pixels.std((0, 1, 2)))
     assert np.shape(image["mean"]) == (3, 1, 1)
     assert stats["action"]["count"] == [12]
+
+
+QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
+
+
+def quantile(numbers, share):
+    """The least of the numbers that at least this share of them does not exceed, [k]."""
+    return np.sort(numbers, 0)[max(0, int(np.ceil(share * len(numbers))) - 1)]
+
+
+def test_quantiles_are_those_of_all_steps_and_of_each_episode(exported, folders):
+    stats = json.loads((exported / "meta/stats.json").read_text())
+    rows = pq.read_table(exported / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    recordings = [read_recording(folder) for folder in folders]
+    camera = "observation.images.front"
+    for name, share in QUANTILES.items():
+        actions, pixels = [r.actions for r in recordings], [r.images[:-1].reshape(-1, 3) / 255 for r in recordings]
+        assert np.allclose(stats["action"][name], quantile(np.concatenate(actions), share)), name
+        assert np.allclose(np.ravel(stats[camera][name]), quantile(np.concatenate(pixels), share)), name
+        for row, action, pixel in zip(rows, actions, pixels, strict=True):
+            assert np.allclose(row[f"stats/action/{name}"], quantile(action, share)), name
+            assert np.allclose(np.ravel(row[f"stats/{camera}/{name}"]), quantile(pixel, share)), name
+
+
+def test_every_feature_has_all_statistics_in_the_shapes_that_are_merged_with_a_new_episodes(exported):
+    """What an appended episode of LeRobot 0.6.1 brings: scalars as [1], vectors as [n], images as [3, 1, 1]."""
+    features = json.loads((exported / "meta/info.json").read_text())["features"]
+    whole = json.loads((exported / "meta/stats.json").read_text())
+    (first, *_) = pq.read_table(exported / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    names = {"min", "max", "mean", "std", *QUANTILES}
+    assert whole.keys() == features.keys()
+    for feature, said in features.items():
+        shape = (3, 1, 1) if said["dtype"] == "video" else tuple(said["shape"])
+        assert whole[feature].keys() == {*names, "count"}
+        assert {key.rpartition("/")[2] for key in first if key.startswith(f"stats/{feature}/")} == {*names, "count"}
+        for name in names:
+            assert np.shape(whole[feature][name]) == np.shape(first[f"stats/{feature}/{name}"]) == shape, (
+                feature,
+                name,
+            )
+        assert np.shape(whole[feature]["count"]) == np.shape(first[f"stats/{feature}/count"]) == (1,)
+
+
+def test_a_reader_that_takes_every_video_for_bt601_is_at_most_1_off(exported, folders):
+    """As LeRobot's pyav backend does: the file's own colour tags are not asked."""
+    with av.open(str(exported / "videos/observation.images.front/chunk-000/file-000.mp4")) as file:
+        assert file.streams.video[0].codec_context.colorspace == Colorspace.ITU601
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
+    images = np.concatenate([read_recording(folder).images[:-1] for folder in folders])
+    assert np.abs(frames.astype(int) - images).max() <= 1
+
+
+def test_numbers_of_state_and_action_have_names(exported):
+    features = json.loads((exported / "meta/info.json").read_text())["features"]
+    state = ["fingertip_x", "fingertip_y", "fingertip_z", *(f"joint{i}" for i in range(1, 8)), "finger_opening"]
+    assert features["observation.state"]["names"] == state
+    velocity = [f"fingertip_velocity_{axis}" for axis in "xyz"]
+    assert features["action"]["names"] == [*velocity, "finger_opening_wanted"]
+
+
+@pytest.mark.parametrize("env_id", sorted(SKILLS))
+def test_the_names_are_those_of_the_environment(env_id):
+    env = gymnasium.make(env_id, disable_env_checker=True).unwrapped
+    for names, feature in ((env.state_names, "observation.state"), (env.action_names, "action")):
+        assert lerobot.NAMES[feature][: len(names)] == names
 
 
 def test_tasks_have_the_words_as_the_index_that_pandas_reads(exported):
@@ -180,7 +253,9 @@ def test_a_robomimic_file_holds_every_demonstration(folders, tmp_path):
         data = file["data"]
         assert data.attrs["total"] == 12
         arguments = json.loads(data.attrs["env_args"])
-        assert arguments == {"env_name": "daml/Reach-v0", "type": 2, "env_kwargs": {"image_size": [16, 16]}}
+        assert (arguments["env_name"], arguments["type"]) == ("envs:daml/Reach-v0", 2)
+        assert arguments["env_kwargs"]["image_size"] == [16, 16]
+        assert arguments["env_kwargs"]["split"] == "train"
         for number, folder in enumerate(folders):
             one, demo = read_recording(folder), data[f"demo_{number}"]
             assert demo.attrs["num_samples"] == len(demo["actions"]) == LENGTHS[number]
@@ -190,8 +265,38 @@ def test_a_robomimic_file_holds_every_demonstration(folders, tmp_path):
             assert np.array_equal(demo["obs/state"][1:], demo["next_obs/state"][:-1])
             assert demo["dones"][:].tolist() == [0] * (LENGTHS[number] - 1) + [1]
             assert {len(demo[name]) for name in ("rewards", "dones", "states")} == {LENGTHS[number]}
-        assert sorted(file["mask/train"][:].astype(str)) == ["demo_0", "demo_1", "demo_2"]
-        assert len(file["mask/valid"]) == 0
+        assert masks(file) == (["demo_0", "demo_1"], ["demo_2"])
+
+
+def masks(file):
+    """Names that train, names that validate."""
+    return tuple(file[f"mask/{name}"][:].astype(str).tolist() for name in ("train", "valid"))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 9, 10, 11, 20, 25])
+def test_every_demonstration_trains_or_validates_and_of_two_or_more_one_validates(tmp_path, number):
+    assert robomimic.write(tmp_path, (recording(i, 2, size=8) for i in range(number))) == 2 * number
+    with h5py.File(tmp_path / "demos.hdf5") as file:
+        train, valid = masks(file)
+    assert sorted([*train, *valid]) == sorted(f"demo_{i}" for i in range(number))
+    assert len(valid) == {1: 0, 2: 1, 3: 1, 9: 1, 10: 1, 11: 1, 20: 2, 25: 2}[number]
+
+
+PROGRAM = """
+import json, sys, gymnasium, h5py
+with h5py.File(sys.argv[1]) as file:
+    said = json.loads(file["data"].attrs["env_args"])
+assert "envs" not in sys.modules
+env = gymnasium.make(said["env_name"], **said["env_kwargs"])
+print(env.unwrapped.spec.id, env.reset(seed=0)[0]["image"].shape, env.unwrapped._split)
+"""
+
+
+def test_robomimics_environment_can_be_made_where_nobody_imported_ours(folders, tmp_path):
+    export(folders, tmp_path / "out", "robomimic")
+    words = [sys.executable, "-c", PROGRAM, str(tmp_path / "out/demos.hdf5")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "daml/Reach-v0 (16, 16, 3) train\n", done.stderr
 
 
 # --- both ------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ import pytest
 from demos import episodes
 from demos.episodes import find_recordings, read_recording, write_recording
 from demos.errors import DemoError
-from demos.manifest import DATA, FILM, INFO, MAX_BYTES, checksum, checksum_of, read_info
+from demos.manifest import DATA, FILM, INFO, MAX_BYTES, METADATA, checksum, checksum_of, read_info
+from demos.naming import rename
 from demos.recipe import Recipe, digest
 from demos.record import expert
 from demos.recorder import record_human, record_robot
@@ -24,6 +25,8 @@ from demos.recording import Recording, check_scene, folder_name
 from demos.replay import JOINTS, replay
 from demos.verify import verify
 from demos.video import read_video
+from envs.appearance import Dials
+from envs.objects import kinds
 from envs.scene import Scene
 
 RECIPE = Recipe("daml/Reach-v0", seed=3, split="test", index=2, goal=1)
@@ -238,6 +241,11 @@ def test_minari_recovers_the_environment(stored, robot):
     env = dataset.recover_environment(disable_env_checker=True)
     assert env.spec.id == RECIPE.env_id
     assert env.observation_space["image"].shape == (32, 32, 3)
+    assert (env.unwrapped._split, env.unwrapped._dials) == (RECIPE.split, Dials())
+    env.reset(seed=0)
+    made, drawn = env.unwrapped.scene, RECIPE.robot_scene()
+    assert {thing.kind for thing in made.objects} <= set(kinds(RECIPE.split))
+    assert len(made.objects) == len(drawn.objects)
     env.close()
 
 
@@ -283,6 +291,85 @@ def test_names_tell_episodes_apart():
     names = {folder_name(recipe, by) for recipe in recipes for by in ("expert", "policy")}
     assert len(names) == 8
     assert all(minari.dataset.minari_dataset.parse_dataset_id(name)[2] == 0 for name in names)
+
+
+# --- where Minari looks ----------------------------------------------------------------------------------------------
+
+
+def listed(root, monkeypatch):
+    """Ids of what Minari finds in a folder."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(root))
+    return set(minari.list_local_datasets())
+
+
+@pytest.fixture
+def moved(robot, tmp_path):
+    """A recording whose folder of recordings was renamed."""
+    folder = write_recording(tmp_path / "alone" / "before", *robot)
+    folder.parent.rename(folder.parent.with_name("after"))
+    return tmp_path / "alone" / "after" / folder.name
+
+
+def test_a_renamed_folder_is_hidden_from_minari_and_verify_says_so(moved, monkeypatch):
+    with pytest.warns(UserWarning, match="does not match id"):
+        assert listed(moved.parents[1], monkeypatch) == set()
+    refused(moved, rf"got the Minari id 'before/{moved.name}', allowed 'after/{moved.name}'.*daml dataset rename")
+
+
+def test_after_rename_minari_lists_and_reads_it_again(moved, robot, monkeypatch):
+    assert rename(moved)
+    assert verify(moved) == robot[0].info
+    assert same(read_recording(moved), robot[0])
+    assert listed(moved.parents[1], monkeypatch) == {f"after/{moved.name}"}
+    assert minari.load_dataset(f"after/{moved.name}").total_steps == 30
+    before = (moved / INFO).read_bytes()
+    assert not rename(moved), "a second time there is nothing to do"
+    assert (moved / INFO).read_bytes() == before
+
+
+def test_a_rename_that_was_stopped_between_its_files_goes_on(moved, robot, monkeypatch):
+    old = (moved / METADATA).read_bytes()
+    rename(moved)
+    (moved / METADATA).write_bytes(old)
+    refused(moved, "metadata.json: got a wrong checksum")
+    assert rename(moved)
+    assert verify(moved) == robot[0].info
+
+
+@pytest.mark.parametrize("name", [DATA, FILM])
+def test_a_rename_makes_nothing_whole_that_is_damaged(moved, name):
+    (moved / name).write_bytes(b"")
+    rename(moved)
+    refused(moved, "got a wrong checksum")
+
+
+def test_a_damaged_description_is_not_renamed(moved):
+    text = (moved / METADATA).read_text()
+    (moved / METADATA).write_text(text.replace('"total_steps": 30', '"total_steps": 31'))
+    with pytest.raises(DemoError, match="wrong checksum"):
+        rename(moved)
+
+
+@pytest.mark.parametrize(
+    ("place", "root", "wanted"),
+    [
+        ("some/recordings", "some", "recordings/{}"),
+        ("some/r", "", "some/r/{}"),  # Minari wants two letters before the name
+        ("some/my recordings", "some/my recordings", "{}"),
+        ("some/v1.2", "some/v1.2", "{}"),
+    ],
+)
+def test_minari_finds_recordings_in_a_folder_of_any_name(robot, tmp_path, place, root, wanted, monkeypatch):
+    folder = write_recording(tmp_path / "alone" / place, *robot)
+    assert verify(folder) == robot[0].info
+    assert listed(tmp_path / "alone" / root, monkeypatch) == {wanted.format(folder.name)}
+
+
+def test_an_episodes_folder_that_minari_takes_for_no_dataset_is_named(folder):
+    other = folder.rename(folder.with_name("first try"))
+    for look in (verify, rename):
+        with pytest.raises(DemoError, match="got the name 'first try', allowed NAME-vNUMBER"):
+            look(other)
 
 
 # --- done again ------------------------------------------------------------------------------------------------------

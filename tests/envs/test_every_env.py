@@ -1,5 +1,7 @@
 """What every registered environment promises, whatever its task."""
 
+import importlib
+import inspect
 import itertools
 import warnings
 
@@ -7,8 +9,10 @@ import gymnasium
 import numpy as np
 import pytest
 from env_experts import EXPERTS, IDS, SMALL, make, play, random_policy
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
+from envs.appearance import Dials
 from envs.errors import EnvError
 
 pytestmark = pytest.mark.parametrize("env_id", IDS)
@@ -126,6 +130,20 @@ def test_no_element_of_the_state_is_constant(env):
     assert (np.ptp(between, axis=0) > 1e-3).all(), f"start alike: {np.ptp(between, axis=0)}"
 
 
+def test_every_number_of_state_and_action_has_a_name(env):
+    for names, space in (
+        (env.state_names, env.observation_space["state"]),
+        (env.action_names, env.action_space),
+    ):
+        assert (len(names), len(set(names))) == (*space.shape, *space.shape)
+    _, info = env.reset(seed=0)
+    state = dict(zip(env.state_names, env._observation()["state"], strict=True))
+    assert [state[f"fingertip_{axis}"] for axis in "xyz"] == pytest.approx(info["fingertip"], abs=1e-6)
+    for i in range(7):
+        assert state[f"joint{i + 1}"] == pytest.approx(env._data.joint(f"joint{i + 1}").qpos[0], abs=1e-6)
+    assert state.get("finger_opening", 0.0) == pytest.approx(info.get("opening", 0.0), abs=1e-6)
+
+
 def test_images_of_an_episode_change(env):
     images = [observation["image"] for observation, _, _ in play(env, 0, EXPERTS[env.spec.id])]
     assert all((a != b).any() for a, b in itertools.pairwise(images[:7]))
@@ -230,6 +248,10 @@ def test_images_come_in_any_size(env_id, size):
         ({"n_objects": 99}, "n_objects.*99.*1 to"),
         ({"n_objects": 2.5}, "n_objects.*2.5.*1 to"),
         ({"render_mode": "ansi"}, "render_mode.*ansi.*rgb_array"),
+        ({"dials": {"view": 4}}, "dial 'view': got 4, allowed 0 to 3"),
+        ({"dials": {"view": "far"}}, "dial 'view': got 'far', allowed 0 to 3"),
+        ({"dials": {"zoom": 1.0}}, "dials: got .*zoom.* allowed .*'view'"),
+        ({"dials": [2.0]}, r"dials: got \[2.0\], allowed .*'view'"),
     ],
 )
 # gymnasium warns of unknown render modes in its own words before we refuse them in ours.
@@ -259,6 +281,31 @@ def test_actions_beyond_the_limits_are_clipped(env):
         for _ in range(3):
             states.append(env.step(np.full(shape, -scale, np.float32))[0]["state"])
     assert np.array_equal(states[:3], states[3:])
+
+
+def test_an_environment_survives_json_with_all_that_it_was_made_with(env_id):
+    made = {
+        "split": "test",
+        "image_size": (16, 24),
+        "n_objects": 2,
+        "dials": Dials(view=2.0, light=0.0),
+        "render_mode": "rgb_array",
+        "render_size": 20,
+    }
+    assert made.keys() == signature(gymnasium.spec(env_id)), "every argument is tried"
+    env = gymnasium.make(env_id, disable_env_checker=True, **made)
+    again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()), disable_env_checker=True)
+    assert same(env.reset(seed=2)[0], again.reset(seed=2)[0])
+    assert again.unwrapped.scene == env.unwrapped.scene
+    assert again.render().shape == (20, 20, 3)
+    env.close()
+    again.close()
+
+
+def signature(spec):
+    """Names of what an environment can be made with."""
+    module, _, name = spec.entry_point.partition(":")
+    return inspect.signature(getattr(importlib.import_module(module), name)).parameters.keys()
 
 
 def test_stepping_needs_a_reset(env):

@@ -117,7 +117,7 @@ def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(tmp_path: Pa
     running.wait()
     subprocess.run(short_run(broken, "--resume"), cwd=ROOT, check=True, capture_output=True)
     assert metrics(whole) == metrics(broken)
-    policies = [(out / "policy" / "policy.safetensors").read_bytes() for out in (whole, broken)]
+    policies = [(out / "policy" / "model.safetensors").read_bytes() for out in (whole, broken)]
     assert policies[0] == policies[1]
 
 
@@ -140,7 +140,7 @@ def test_one_policy_for_all_environments_trains_and_acts_in_each(tmp_path: Path)
 def test_the_paper_preset_trains(tmp_path: Path) -> None:
     done = daml("train", "--preset", "paper", "--quick", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "run" / "policy" / "policy.safetensors").exists()
+    assert (tmp_path / "run" / "policy" / "model.safetensors").exists()
     again = daml("train", "--preset", "paper", "--quick", "--out", tmp_path / "run")
     assert again.returncode == 2
     assert "--resume" in again.stderr

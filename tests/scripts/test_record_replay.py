@@ -18,7 +18,7 @@ from demos.recorder import record_robot
 from demos.verify import verify
 from demos.video import read_video, write_video
 from scripts.adapt import Adapt
-from scripts.dataset import Export, List, Show, Verify
+from scripts.dataset import Export, List, Rename, Show, Verify
 from scripts.record import Record
 from scripts.replay import Replay
 
@@ -48,6 +48,17 @@ def test_a_relative_folder_inside_another_is_as_good_as_any(tmp_path, monkeypatc
     assert "1 of 1 exact" in output(Replay(Path("a/b"), size=64), capsys)
     assert "1 episodes are whole" in output(Verify(Path("a/b")), capsys)
     assert not list(tmp_path.glob("a/b/.*"))
+
+
+def test_a_renamed_folder_is_not_whole_until_its_ids_follow(tmp_path, capsys):
+    Record(episodes=2, size=64, out=tmp_path / "before").run()
+    after = (tmp_path / "before").rename(tmp_path / "after")
+    with pytest.raises(DemoError, match="got 2 of 2 episodes that do not hold"):
+        Verify(after).run()
+    assert "`daml dataset rename` gives it that one" in " ".join(capsys.readouterr().out.split())
+    assert "2 of 2 episodes got another Minari id" in output(Rename(after), capsys)
+    assert "0 of 2 episodes got another Minari id" in output(Rename(after), capsys)
+    assert "2 episodes are whole" in output(Verify(after), capsys)
 
 
 def test_record_then_replay_is_exact(recordings, capsys):

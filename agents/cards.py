@@ -1,0 +1,81 @@
+"""Model cards: what a policy is, for people, and the same for the tools of the Hugging Face Hub.
+
+The head of a card is YAML, as the Hub reads it; each result in it is a line of JSON, which YAML contains.
+
+Source: huggingface.co/docs/hub/model-cards, "Evaluation results", and `huggingface_hub.ModelCard`.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents.policies import PolicyConfig
+
+TAGS = ("robotics", "imitation-learning", "one-shot-imitation", "meta-learning", "learning-from-video", "mujoco")
+SPLIT = "test"
+"""The objects that the results of a policy are measured on."""
+METRICS = {"success": "One-shot success", "nearest": "Ends nearest to the right object"}
+"""Entry of a result -> its name."""
+INTERVAL = ("ci_low", "ci_high")
+"""Entries of a result: its 95 % interval."""
+CONDITIONS = ("tasks", "trials", "seed", "chance")
+"""Entries of a result: how it was measured."""
+
+
+def card(config: "PolicyConfig") -> str:
+    """The model card, Markdown with a head of metadata."""
+    lines = [
+        *_head(config),
+        f"# {config.env}, preset `{config.preset}`",
+        "",
+        "A policy that watches one video of a human and does the same with a robot (DAML, arXiv 1802.01557).",
+        "",
+        f"- Trained by: `{config.command}` (seed {config.seed}, {config.sets} object sets, {config.steps} meta-steps)",
+        f"- Time: {config.minutes:.0f} minutes, collection included, on {config.machine}",
+        "- For: simulated research on one-shot imitation. It knows the simulated tables, arms and objects of this",
+        "  repository, and nothing else.",
+        "",
+    ]
+    if config.results:
+        lines += [
+            "| video | success | 95 % interval | nearest is right | tasks x trials | seed |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {video} | {r['success']:.3f} | {r['ci_low']:.3f} to {r['ci_high']:.3f} | {r['nearest']:.3f} "
+            f"| {r['tasks']} x {r['trials']} | {r['seed']} |"
+            for video, r in config.results.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(config: "PolicyConfig") -> list[str]:
+    """The metadata, between two lines of dashes: a data set is the held-out objects of an environment, and a video."""
+    lines = ["---", "license: mit", "library_name: daml", "pipeline_tag: robotics"]
+    lines += ["tags:", *(f"- {tag}" for tag in (*TAGS, config.env, config.preset))]
+    if config.results:
+        found = [_result(*_where(config.env, row), result) for row, result in config.results.items()]
+        lines += ["model-index:", f"- name: daml-{config.env}", "  results:"]
+        lines += [f"  - {json.dumps(result)}" for result in found]
+    return [*lines, "---", ""]
+
+
+def _result(env: str, video: str, found: dict[str, Any]) -> dict[str, Any]:
+    """One result in the Hub's schema."""
+    conditions = {name: found[name] for name in CONDITIONS if name in found}
+    metrics: list[dict[str, Any]] = [
+        {"type": name, "name": words, "value": found[name]} for name, words in METRICS.items()
+    ]
+    metrics[0]["args"] = {name: found[name] for name in INTERVAL}
+    return {
+        "task": {"type": "robotics", "name": "One-shot imitation from a human video"},
+        "dataset": {"type": env, "name": f"daml {env}, held-out objects", "config": video, "split": SPLIT}
+        | {"args": conditions},
+        "metrics": metrics,
+    }
+
+
+def _where(policy: str, row: str) -> tuple[str, str]:
+    """Environment and video of a row of results, which names the environment when the policy is for several."""
+    env, colon, video = row.partition(": ")
+    return (env, video) if colon else (policy, row)
