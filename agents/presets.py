@@ -10,6 +10,17 @@ from agents.imitation import Imitator
 from agents.mil import mil
 from agents.paper import paper
 from agents.precise import precise
+from daml import MapTasks, loop_tasks, vmap_tasks
+
+
+def all_at_once(device: str) -> MapTasks:
+    """One vmap over the tasks of a meta-batch, on any device."""
+    return vmap_tasks
+
+
+def in_a_loop_on_cpu(device: str) -> MapTasks:
+    """One task after the other on a CPU, where that is faster if each has its own convolutions; elsewhere at once."""
+    return loop_tasks if device == "cpu" else vmap_tasks
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class Preset:
     imitator: number of inner steps, sizes -> imitator.  inner_steps: of meta-training.  steps: meta-steps.  tasks: in a
     meta-batch.  learning_rate: of Adam, at its highest.  hint: weight of the hint.  hint_steps: after which it is gone.
     max_norm: bound on the meta-gradient's norm.  shown: what it is evaluated on, of `agents.evaluation.VIDEOS`.
+    map_tasks: type of device -> how tasks are mapped there; it changes the time of a meta-step, not its result.
     """
 
     imitator: Callable[..., Imitator]
@@ -30,6 +42,7 @@ class Preset:
     hint_steps: int
     max_norm: float
     shown: str = "human"
+    map_tasks: Callable[[str], MapTasks] = all_at_once
 
 
 FAST = Preset(fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0)
@@ -39,7 +52,15 @@ PRESETS: dict[str, Preset] = {
     "fast": FAST,
     "precise": replace(FAST, imitator=precise, steps=6000),
     "paper": Preset(
-        paper, inner_steps=1, steps=30_000, tasks=15, learning_rate=1e-3, hint=0.0, hint_steps=0, max_norm=10.0
+        paper,
+        inner_steps=1,
+        steps=30_000,
+        tasks=15,
+        learning_rate=1e-3,
+        hint=0.0,
+        hint_steps=0,
+        max_norm=10.0,
+        map_tasks=in_a_loop_on_cpu,
     ),
     "oracle": replace(FAST, shown="told"),
     "no-hint": _UNHINTED,

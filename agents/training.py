@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from agents.evaluation import evaluate
+from agents.imitation import device_of
 from agents.presets import Preset
 from agents.view import Sizes
 from daml import ALONE, TaskDistribution, Team, TrainState, fit, load_state
@@ -112,6 +113,7 @@ def meta_train(
         n_tasks=preset.tasks,
         n_steps=steps,
         seed=seed,
+        map_tasks=preset.map_tasks(device_of(state.meta).type),
         lr_at=learning_rate(preset, steps),
         max_norm=preset.max_norm,
         evaluate=validate,

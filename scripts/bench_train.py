@@ -41,8 +41,8 @@ class BenchTrain:
     """Kind of policy."""
     data: Path | None = None
     """A dataset (`daml collect`); a small one is collected when not given."""
-    map_tasks: Literal["vmap", "loop"] = "vmap"
-    """All tasks at once, or one after the other."""
+    map_tasks: Literal["vmap", "loop"] | None = None
+    """All tasks at once, or one after the other; as the preset does it when not given."""
     rounds: int = 15
     """Meta-steps that are timed; medians are reported."""
     device: str = "auto"
@@ -83,6 +83,8 @@ def measure(config: BenchTrain, device: str, team: Team) -> dict[str, Any]:
 
     preset = find_preset(config.preset)
     team.share(preset.tasks)
+    ways: dict[str, MapTasks] = {"vmap": vmap_tasks, "loop": loop_tasks}
+    map_tasks = ways[config.map_tasks] if config.map_tasks else preset.map_tasks(device)
     with tempfile.TemporaryDirectory() as folder:
         few = Train(
             env=config.env, preset=config.preset, sets=preset.tasks // N_OBJECTS, data=config.data, out=Path(folder)
@@ -93,7 +95,7 @@ def measure(config: BenchTrain, device: str, team: Team) -> dict[str, Any]:
             new_state(preset, sizes, 0, device),
             task_distribution(preset, sizes, datasets, device),
             preset.imitator(preset.inner_steps, sizes),
-            {"vmap": vmap_tasks, "loop": loop_tasks}[config.map_tasks],
+            map_tasks,
             preset.tasks,
             preset.max_norm,
         )
@@ -104,7 +106,7 @@ def measure(config: BenchTrain, device: str, team: Team) -> dict[str, Any]:
         "machine": machine(device),
         "env": config.env,
         "preset": config.preset,
-        "map_tasks": config.map_tasks,
+        "map_tasks": config.map_tasks or "preset",
         "tasks": preset.tasks,
         "processes": team.size,
         "threads": torch.get_num_threads(),
@@ -224,7 +226,7 @@ def timed_step(work: Work, index: int, device: str, team: Team) -> dict[str, flo
 def show(result: dict[str, Any]) -> None:
     """The table, for the terminal."""
     console.print(
-        f"{result['preset']} on {result['env']}, {result['tasks']} tasks by {result['map_tasks']}; processes: "
+        f"{result['preset']} on {result['env']}, {result['tasks']} tasks, mapped by {result['map_tasks']}; processes: "
         f"{result['processes']}, threads of each: {result['threads']}; {result['machine']}"
     )
     whole = result["milliseconds"]["meta-step"]
