@@ -12,7 +12,7 @@ from agents.evaluation import evaluate
 from agents.imitation import device_of
 from agents.presets import Preset
 from agents.view import Sizes
-from daml import TaskDistribution, TrainState, fit, load_state
+from daml import ALONE, TaskDistribution, Team, TrainState, fit, load_state
 from daml.logs import Log
 
 WARM_UP = 50
@@ -61,9 +61,10 @@ def meta_train(
     steps: int,
     seed: int,
     validation: Validation,
-    log: Log,
+    log: Log | None,
     checkpoint: Path,
     checkpoint_every: int = 50,
+    team: Team = ALONE,
 ) -> None:
     """Trains `state` in place, from wherever it is to `steps` meta-steps.
 
@@ -79,6 +80,7 @@ def meta_train(
         log: called after every meta-step.
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.
+        team: the processes that share the work.
     """
     imitator = preset.imitator(preset.inner_steps, sizes)
     loss = cache(imitator.outer_loss)
@@ -119,6 +121,7 @@ def meta_train(
         log=log,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
+        team=team,
     )
 
 

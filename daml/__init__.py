@@ -2,7 +2,8 @@
 
 from daml.adapt import adapt, trajectory
 from daml.checkpoint import load, load_state, save, save_state
-from daml.errors import CheckpointError, DamlError, MetaLearningError
+from daml.distributed import ALONE, Team, joined
+from daml.errors import CheckpointError, DamlError, MetaLearningError, ProcessError
 from daml.fit import fit
 from daml.logs import JsonlLog, TensorboardLog, read_log, tee
 from daml.losses import learned, supervised
@@ -23,6 +24,7 @@ from daml.types import (
 )
 
 __all__ = [
+    "ALONE",
     "CheckpointError",
     "DamlError",
     "Example",
@@ -34,9 +36,11 @@ __all__ = [
     "MetaParams",
     "OuterLoss",
     "Params",
+    "ProcessError",
     "Rule",
     "Task",
     "TaskDistribution",
+    "Team",
     "TensorboardLog",
     "TrainState",
     "adapt",
@@ -45,6 +49,7 @@ __all__ = [
     "fit",
     "gradient_descent",
     "init_lstm",
+    "joined",
     "learned",
     "load",
     "load_state",

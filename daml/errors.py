@@ -24,3 +24,7 @@ class MetaLearningError(DamlError):
 
 class CheckpointError(DamlError):
     """A checkpoint or a log cannot be written, read, or does not belong to this state."""
+
+
+class ProcessError(DamlError):
+    """A process of a run in several of them died, was stopped, or does something else than the others."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from daml.checkpoint import save_state
+from daml.distributed import ALONE, Team
 from daml.logs import Log
 from daml.meta_step import Objective, TrainState, meta_loss, meta_step, vmap_tasks
 from daml.types import MapTasks, MetaLearner, OuterLoss, TaskDistribution
@@ -31,6 +32,7 @@ def fit(
     log: Log | None = None,
     checkpoint: Path | None = None,
     checkpoint_every: int = 0,
+    team: Team = ALONE,
 ) -> None:
     """Train `state` in place until `n_steps` steps are done, counting those it already has.
 
@@ -54,15 +56,20 @@ def fit(
         log: (steps done, metrics) -> None, at every step.
         checkpoint: file to write.
         checkpoint_every: in steps, and after the last; zero is only after the last.
+        team: the processes that share the work and all call this; only the one that leads evaluates, logs and writes.
 
     Raises:
         MetaLearningError: loss or gradient is not finite; `state` and the checkpoint are those before that step.
         CheckpointError: the checkpoint cannot be written.
+        ProcessError: a process of the team died, or was given something else.
     """
 
     def due(every: int) -> bool:
         return state.step == n_steps or (every > 0 and state.step % every == 0)
 
+    team.check_same(state, n_tasks, n_steps, seed)
+    if not team.leads:
+        evaluate = log = checkpoint = None
     while state.step < n_steps:
         if lr_at is not None:
             set_learning_rate(state, lr_at(state.step))
@@ -75,6 +82,7 @@ def fit(
             map_tasks=map_tasks,
             max_norm=max_norm,
             objective=objective,
+            gradient=team.gradient,
         )
         metrics = {name: value.item() for name, value in tensors.items()}
         if evaluate is not None and due(evaluate_every):

@@ -19,6 +19,9 @@ from daml.types import MapTasks, MetaLearner, MetaParams, OuterLoss, Task, TaskM
 Objective = Callable[..., tuple[Tensor, dict[str, Tensor]]]
 """`meta_loss`, or the same compiled."""
 
+MetaGradient = Callable[..., tuple[MetaParams, dict[str, Tensor]]]
+"""`meta_grad`, or the same by several processes (`daml.distributed`)."""
+
 
 def compiled() -> Objective:
     """`meta_loss` through torch.compile, or itself where no C++ compiler is at hand.
@@ -158,6 +161,7 @@ def meta_step(
     map_tasks: MapTasks = vmap_tasks,
     max_norm: float | None = None,
     objective: Objective = meta_loss,
+    gradient: MetaGradient = meta_grad,
 ) -> dict[str, Tensor]:
     """Take one optimiser step on the meta-loss of a batch of tasks, changing `state` in place.
 
@@ -166,6 +170,7 @@ def meta_step(
         max_norm: the meta-gradient is scaled down to this global norm; None leaves it alone.
         objective: `meta_loss`, or it compiled; then pass the same `learner` and `outer_loss` objects at every step,
             another function is compiled again.
+        gradient: `meta_grad`, or what computes the same.
         tasks, learner, outer_loss, map_tasks: as in `meta_loss`.
 
     Returns:
@@ -174,7 +179,7 @@ def meta_step(
     Raises:
         MetaLearningError: the loss or its gradient is not finite; also what `meta_loss` raises.
     """
-    gradients, metrics = meta_grad(
+    gradients, metrics = gradient(
         state.meta, tasks, learner=learner, outer_loss=outer_loss, map_tasks=map_tasks, objective=objective
     )
     leaves = [gradient for _, gradient in named_tensors(gradients)]

@@ -12,6 +12,7 @@ from tyro.conf import subcommand
 
 from scripts.bench_core import BenchCore
 from scripts.bench_teaching import BenchTeaching
+from scripts.bench_train import BenchTrain
 from scripts.common import ENVIRONMENTS, console, env_id, machine
 
 
@@ -84,6 +85,7 @@ class Bench:
         | Annotated[BenchExperts, subcommand("experts")]
         | Annotated[BenchCore, subcommand("core")]
         | Annotated[BenchTeaching, subcommand("teaching")]
+        | Annotated[BenchTrain, subcommand("train")]
     )
 
     def run(self) -> None:

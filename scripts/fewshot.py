@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
-    from daml import MetaLearner, MetaParams
+    from daml import MetaLearner, MetaParams, Team
     from daml.meta_step import TrainState
     from daml.tasks.fewshot import Classes, Episodes
 
@@ -70,13 +70,16 @@ class Fewshot:
     def run(self) -> None:
         """Trains, evaluates on classes never seen, and writes what came out."""
         start = time.perf_counter()
+        from daml import joined
         from daml.tasks.fewshot import load_classes
 
         images = {
             split: load_classes(self.data, split, self.root, self.seed) for split in ("train", "validation", "test")
         }
-        self.out.mkdir(parents=True, exist_ok=True)
-        state = train(self, images["train"])
+        with joined() as team:
+            state = train(self, images["train"], team)
+        if not team.leads:
+            return
         results = report(self, state.meta, images)
         results["seconds"] = round(time.perf_counter() - start, 1)
         results["config"] = asdict(self) | {"out": str(self.out), "root": str(self.root)}
@@ -106,13 +109,13 @@ def learner_of(config: Fewshot, classes: Classes, n_steps: int) -> MetaLearner:
     )
 
 
-def train(config: Fewshot, classes: Classes) -> TrainState:
-    """Meta-trains, or pretrains on all classes at once."""
+def train(config: Fewshot, classes: Classes, team: Team) -> TrainState:
+    """Meta-trains with a team of processes, or pretrains on all classes at once."""
     import torch
 
-    from daml import JsonlLog, TrainState, compiled, fit, load_state, meta_loss, tee
+    from daml import TrainState, compiled, fit, load_state, meta_loss
     from daml.tasks.fewshot import AllClasses, Episodes, outer_loss, pretraining
-    from scripts.progress import training_bar
+    from scripts.progress import training_log
 
     pretrains = config.method == "finetune"
     learner = learner_of(config, classes, config.inner_steps)
@@ -126,7 +129,7 @@ def train(config: Fewshot, classes: Classes) -> TrainState:
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     episodes = Episodes(classes, config.ways, config.shots, config.queries)
-    with JsonlLog(config.out / "log.jsonl", state.step) as log, training_bar(config.steps, state.step) as progress:
+    with training_log(config.out, config.steps, state.step, team) as log:
         fit(
             state,
             AllClasses(classes) if pretrains else episodes,
@@ -138,9 +141,10 @@ def train(config: Fewshot, classes: Classes) -> TrainState:
             lr_at=lambda step: config.lr * 0.5 * (1 + math.cos(math.pi * step / config.steps)),
             max_norm=10.0,
             objective=compiled() if config.compile else meta_loss,
-            log=tee(log, progress),
+            log=log,
             checkpoint=checkpoint,
             checkpoint_every=200,
+            team=team,
         )
     return state
 

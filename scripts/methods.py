@@ -108,7 +108,7 @@ class Methods:
         from agents.evaluation import evaluate_preset
         from agents.presets import find_preset
         from agents.workers import processes
-        from daml import read_log
+        from daml import ALONE, read_log
 
         name, shown = training.preset, find_preset(training.preset).shown
         trained = METHOD if name == ORACLE else name
@@ -125,7 +125,7 @@ class Methods:
         sizes = common_sizes(datasets)
         tasks = task_distribution(preset, sizes, datasets, device)
         training.write()
-        meta = training.train(preset, sizes, tasks, device, time.monotonic())
+        meta = training.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
         with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=training.eval_tasks, note="")
             report = evaluate_preset(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from scripts.common import console
+
+if TYPE_CHECKING:
+    from daml import Team
+    from daml.logs import Log
 
 MEMORY = 0.98
 """Of the running mean of the loss, for every step."""
@@ -40,6 +46,26 @@ def training_bar(n_steps: int, step: int = 0) -> Iterator[TrainingLog]:
     """
     with progress_bar("meta-steps") as bar:
         yield TrainingLog(bar, n_steps, step)
+
+
+@contextmanager
+def training_log(folder: Path, n_steps: int, step: int, team: Team) -> Iterator[Log | None]:
+    """log.jsonl in a folder, which is made, and a bar; nothing in a process that does not lead its team.
+
+    Args:
+        folder: of the run.
+        n_steps: of the whole run.
+        step: done already.
+        team: the processes that train.
+    """
+    from daml import JsonlLog, tee
+
+    if not team.leads:
+        yield None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with JsonlLog(folder / "log.jsonl", step) as log, training_bar(n_steps, step) as progress:
+        yield tee(log, progress)
 
 
 class TrainingLog:

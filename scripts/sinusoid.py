@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
-    from daml import MetaLearner, MetaParams, Task
+    from daml import MetaLearner, MetaParams, Task, Team
     from daml.meta_step import TrainState
     from daml.tasks.sinusoid import Sinusoids
 
@@ -67,8 +67,12 @@ class Sinusoid:
     def run(self) -> None:
         """Trains, evaluates on held-out curves, and writes what came out."""
         start = time.perf_counter()
-        self.out.mkdir(parents=True, exist_ok=True)
-        state = train(self)
+        from daml import joined
+
+        with joined() as team:
+            state = train(self, team)
+        if not team.leads:
+            return
         results = report(self, state.meta) | {"config": asdict(self) | {"out": str(self.out)}}
         results["seconds"] = round(time.perf_counter() - start, 1)
         (self.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
@@ -98,13 +102,13 @@ def learner_of(config: Sinusoid, n_steps: int) -> MetaLearner:
     )
 
 
-def train(config: Sinusoid) -> TrainState:
-    """Meta-trains; what the optimiser receives is what is learned."""
+def train(config: Sinusoid, team: Team) -> TrainState:
+    """Meta-trains with a team of processes; what the optimiser receives is what is learned."""
     import torch
 
-    from daml import JsonlLog, TrainState, fit, load_state, tee
+    from daml import TrainState, fit, load_state
     from daml.meta_step import compiled, meta_loss
-    from scripts.progress import training_bar
+    from scripts.progress import training_log
 
     adapts = config.method in ("maml", "daml")
     learner = learner_of(config, config.inner_steps if adapts else 0)
@@ -116,7 +120,7 @@ def train(config: Sinusoid) -> TrainState:
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     n_steps = 0 if config.method == "random" else config.steps
-    with JsonlLog(config.out / "log.jsonl", state.step) as log, training_bar(n_steps, state.step) as progress:
+    with training_log(config.out, n_steps, state.step, team) as log:
         fit(
             state,
             distribution(config),
@@ -128,9 +132,10 @@ def train(config: Sinusoid) -> TrainState:
             lr_at=lambda step: config.lr * 0.5 * (1 + math.cos(math.pi * step / n_steps)),
             max_norm=10.0,
             objective=compiled() if config.compile else meta_loss,
-            log=tee(log, progress),
+            log=log,
             checkpoint=checkpoint,
             checkpoint_every=1000,
+            team=team,
         )
     return state
 

@@ -3,20 +3,22 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.common import ALL, console, cores, env_id, env_names, find_device, keep_memory, machine
-from scripts.progress import progress_bar, training_bar
+from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator
     from agents.presets import Preset
     from agents.view import Sizes
-    from daml import MetaParams
+    from daml import MetaParams, Team
+    from daml.logs import Log
     from demos.distribution import MixedTasks
     from demos.storage import Dataset
 
@@ -70,6 +72,7 @@ class Train:
         os.environ.setdefault("OMP_WAIT_POLICY", "active")
         keep_memory()
         from agents.presets import find_preset
+        from daml import joined
 
         run = replace(self, out=self.folder)
         if self.quick:
@@ -77,14 +80,24 @@ class Train:
         preset = find_preset(run.preset)
         preset = replace(preset, steps=run.steps or preset.steps)
         device = find_device(run.device)
-        run.check(preset)
-        started = time.monotonic()
-        datasets = run.collect([preset.imitator(preset.inner_steps)])
-        sizes = common_sizes(datasets)
-        tasks = task_distribution(preset, sizes, datasets, device)
-        run.write()
-        meta = run.train(preset, sizes, tasks, device, started)
-        run.finish(preset, sizes, meta, device)
+        with joined(device) as team:
+            team.share(preset.tasks)
+            started = time.monotonic()
+            with team.leader_first():
+                if team.leads:
+                    run.check(preset)
+                else:
+                    # It opens what the leader has collected, and has nothing to say.
+                    console.quiet = True
+                    run = replace(run, data=run.data or run.folder / "data")
+                datasets = run.collect([preset.imitator(preset.inner_steps)])
+            sizes = common_sizes(datasets)
+            tasks = task_distribution(preset, sizes, datasets, device)
+            if team.leads:
+                run.write()
+            meta = run.train(preset, sizes, tasks, device, started, team)
+        if team.leads:
+            run.finish(preset, sizes, meta, device)
 
     @property
     def folder(self) -> Path:
@@ -168,27 +181,20 @@ class Train:
                 raise AgentError(f"data {folders[name]}: got {dataset.info.env_id}, allowed {env_id(name)}")
         return list(datasets.values())
 
-    def train(self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", device: str, started: float) -> "MetaParams":
+    def train(
+        self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", device: str, started: float, team: "Team"
+    ) -> "MetaParams":
         """Meta-trains from the checkpoint, if there is one, to the end; returns the meta-parameters.
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
         """
         from agents.training import Validation, meta_train, new_state, resume
-        from daml import JsonlLog, TensorboardLog, read_log, tee
 
         names = env_names(self.env)
         state = new_state(preset, sizes, self.seed, device)
         checkpoint = self.folder / "checkpoint.safetensors"
         resume(state, checkpoint)
-        path = self.folder / "log.jsonl"
-        before = [record["seconds"] for record in read_log(path) if record["step"] <= state.step]
-        started -= before[-1] if state.step else 0.0
-        with training_bar(preset.steps, state.step) as bar, JsonlLog(path, state.step) as jsonl:
-            logs = tee(jsonl, TensorboardLog(self.folder / "tensorboard", state.step), bar)
-
-            def log(step: int, metrics: dict[str, float]) -> None:
-                logs(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
-
+        with self.log(preset.steps, state.step, started, team) as log:
             meta_train(
                 preset,
                 sizes,
@@ -204,8 +210,26 @@ class Train:
                 ),
                 log=log,
                 checkpoint=checkpoint,
+                team=team,
             )
         return state.meta
+
+    @contextmanager
+    def log(self, n_steps: int, step: int, started: float, team: "Team") -> "Iterator[Log | None]":
+        """Where metrics go, with the seconds; nowhere in a process that does not lead its team."""
+        from daml import TensorboardLog, read_log, tee
+
+        with training_log(self.folder, n_steps, step, team) as first:
+            if first is None:
+                yield None
+                return
+            logs = tee(first, TensorboardLog(self.folder / "tensorboard", step))
+            started -= read_log(self.folder / "log.jsonl")[-1]["seconds"] if step else 0.0
+
+            def log(step: int, metrics: dict[str, float]) -> None:
+                logs(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
+
+            yield log
 
     def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""

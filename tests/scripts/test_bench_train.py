@@ -1,0 +1,61 @@
+"""`daml bench train` times the very meta-step that training takes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.presets import PRESETS
+from agents.training import new_state
+from agents.view import REACHING
+from daml import ALONE, loop_tasks, meta_step, vmap_tasks
+from daml.meta_step import named_tensors
+from scripts.bench_train import BenchTrain, Work, count_flop, timed_step
+from tests.agents.random_tasks import N_TASKS, some_tasks
+
+MAX_NORM = 10.0
+
+
+class RandomTasks:
+    def sample(self, n_tasks, rng):
+        assert n_tasks == N_TASKS
+        return some_tasks(int(rng.integers(100)))
+
+
+def some_work(map_tasks=vmap_tasks) -> Work:
+    imitator = PRESETS["fast"].imitator(1, REACHING)
+    state = new_state(PRESETS["fast"], REACHING, 0, "cpu")
+    return Work(state, RandomTasks(), imitator, map_tasks, N_TASKS, MAX_NORM)
+
+
+def test_a_timed_step_is_a_meta_step_and_its_parts_add_up() -> None:
+    timed, plain = some_work(), some_work()
+    parts = timed_step(timed, 0, "cpu", ALONE)
+    meta_step(
+        plain.state,
+        RandomTasks().sample(N_TASKS, np.random.default_rng([0, 0])),
+        learner=plain.imitator.learner,
+        outer_loss=plain.imitator.outer_loss(0.0),
+        max_norm=MAX_NORM,
+    )
+    found, expected = dict(named_tensors(timed.state.meta)), dict(named_tensors(plain.state.meta))
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    whole = parts.pop("meta-step")
+    assert parts.pop("adding up") == 0.0
+    assert min(parts.values()) > 0.0
+    assert sum(parts.values()) == pytest.approx(whole)
+
+
+def test_the_operations_are_counted_alike_however_tasks_are_mapped() -> None:
+    assert count_flop(some_work(vmap_tasks)) == count_flop(some_work(loop_tasks)) > 1e8
+
+
+@pytest.mark.slow
+def test_the_command_says_how_near_the_floor_a_step_is(tmp_path: Path) -> None:
+    BenchTrain(rounds=1, json=tmp_path / "new" / "train.json").run()
+    result = json.loads((tmp_path / "new" / "train.json").read_text())
+    assert result["share_of_peak"] == pytest.approx(result["floor_milliseconds"] / result["milliseconds"]["meta-step"])
+    assert result["steps_per_second"] == pytest.approx(1e3 / result["milliseconds"]["meta-step"])
+    assert result["gflop"] == pytest.approx(14.4, abs=0.1)
