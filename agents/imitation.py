@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from agents.errors import AgentError
 from agents.view import Sizes, View, scaled_state
 from daml import Example, MetaLearner, MetaParams, OuterLoss, Task
+from demos.distribution import Wanted
 from demos.record import Actor
 from demos.types import Video
 from demos.video import resample, resize
@@ -41,27 +42,18 @@ class Imitator(NamedTuple):
     perceive: what turns images into what the learner adapts on.
     sizes: of state and action.
     outer_loss: weight of the meta-training hint -> outer loss.
-    frames: of a video that it watches.  size: side of its images [px].
-    images: of an episode that it acts on: the first one, or every one.
-    states: of a demonstration that it imitates in a meta-step.  until: from the first so much of it, of its length.
-    glances: further images of the same objects elsewhere, for each task of a meta-step (`demos.glances`): it is asked
-        where the goal is, but not to act.
+    wanted: of the data that it is trained on, and so of the video and of the images that it acts on.
+    size: side of its images [px].
     support: what the learner adapts on, of a video.
-    lessons: whether that is the robot's own demonstrations (`demos.types.Demonstration`), with their actions.
     """
 
     learner: MetaLearner
     perceive: Perceive
     sizes: Sizes
     outer_loss: Callable[[float], OuterLoss]
-    frames: int
+    wanted: Wanted
     size: int
-    images: Literal["first", "every"]
-    states: int
-    glances: int = 0
     support: "Support" = watch
-    lessons: bool = False
-    until: float = 1.0
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
@@ -128,7 +120,7 @@ class Policy:
         seen: list[Any] = []
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-            if not seen or self.imitator.images == "every":
+            if not seen or self.imitator.wanted.images == "every":
                 seen[:] = [self.look(observation["image"])]
             return self.outputs(seen[0], observation["state"])["action"][0].clamp(-1, 1).cpu().numpy()
 
@@ -168,7 +160,7 @@ def adapt_to_videos(imitator: Imitator, meta: MetaParams, videos: Sequence[Video
 
 def watched_frames(imitator: Imitator, video: Video) -> np.ndarray:
     """What the policy sees of a video: uint8 [frames, size, size, 3], evenly spaced in time."""
-    return resize(resample(video, imitator.frames).frames, imitator.size)
+    return resize(resample(video, imitator.wanted.frames).frames, imitator.size)
 
 
 def device_of(meta: MetaParams) -> torch.device:

@@ -24,7 +24,7 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
     """Changes the tasks of one set in place.
 
     Args:
-        rows: "video", "shown_at", "shown_in", "image", "state", "action", "pose" and, if there are any,
+        rows: "video", "shown_at", "image", "state", "action", "pose" and, if there are any,
             the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         env_id: whose tasks they are.

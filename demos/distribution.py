@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import nan
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from demos.storage import Dataset
 from demos.tasks import N_OBJECTS, n_goals
 
 INPUTS = ("image", "state")
-TARGETS = ("action", "pose", "shown_at", "shown_in", "glance_points", "glance_pixels", "glance_table")
+TARGETS = ("action", "pose", "shown_at", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
 GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
@@ -40,53 +40,59 @@ def goals_a_set(env_id: str, n_tasks: int) -> int:
     raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {numbers} in {env_id}")
 
 
+class Wanted(NamedTuple):
+    """What a policy wants of a dataset.
+
+    frames: of a video that it watches.
+    images: of a demonstration that it acts on: the first one, or the one of every step.
+    states: steps of a demonstration that it imitates: the first one, where only the video tells, and later ones.
+    until: share of a demonstration that the later ones are drawn from.
+    pose: what it should know of the scene: the goal's points, as the simulator has them; or where the demonstration's
+        fingertip ends, and nothing of any other point.
+    glances: images of `demos.glances` for each task, besides its first image: it is asked where the goal is, but not to
+        act.
+    lessons: whether the robot shows the task (`demos.types.Demonstration`), with its actions, and not a human.
+    """
+
+    frames: int
+    images: Literal["first", "every"] = "every"
+    states: int = 8
+    until: float = 1.0
+    pose: Literal["goal", "end"] = "goal"
+    glances: int = 0
+    lessons: bool = False
+
+
 class SetTasks:
     """Draws meta-batches of object sets: goals of a set in the same two scenes, told apart by the video."""
 
     def __init__(
-        self,
-        dataset: Dataset,
-        video_frames: int,
-        images: Literal["first", "every"] = "every",
-        states: int = 8,
-        augmented: bool = True,
-        glances: int = 0,
-        lessons: bool = False,
-        until: float = 1.0,
-        device: torch.device | str = "cpu",
+        self, dataset: Dataset, wanted: Wanted, *, augmented: bool = True, device: torch.device | str = "cpu"
     ) -> None:
         """
         Args:
             dataset: complete.
-            video_frames: of the human's video that a policy watches.
-            images: of the robot's demonstration that a policy acts on: its first one, or the one of every step.
-            states: steps of the robot's demonstration: the first one, where only the video tells, and later ones.
+            wanted: of it.
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
-            glances: images of `demos.glances` for each task, besides its first image.
-            lessons: whether the robot shows the task, with its actions, and not a human.
-            until: share of a demonstration that the later steps are drawn from.
             device: for the tensors.
 
         Raises:
             DemoError: the videos are shorter, a set has fewer glances, glances are not asked for besides first images,
                 or there are no lessons.
         """
-        if not 2 <= video_frames <= dataset.info.video_frames:
-            raise DemoError(f"video frames: got {video_frames}, allowed 2 to {dataset.info.video_frames}")
-        if not 0 <= glances <= dataset.info.glances:
+        info = dataset.info
+        if not 2 <= wanted.frames <= info.video_frames:
+            raise DemoError(f"video frames: got {wanted.frames}, allowed 2 to {info.video_frames}")
+        if not 0 <= wanted.glances <= info.glances:
             raise DemoError(
-                f"glances of a task: got {glances}, allowed 0 to {dataset.info.glances} in {dataset.folder}; collect "
+                f"glances of a task: got {wanted.glances}, allowed 0 to {info.glances} in {dataset.folder}; collect "
                 "one with --glances"
             )
-        if glances and images != "first":
-            raise DemoError(f"glances of a task: got {glances} with images {images!r}, allowed 'first'")
-        if lessons and not dataset.info.lessons:
+        if wanted.glances and wanted.images != "first":
+            raise DemoError(f"glances of a task: got {wanted.glances} with images {wanted.images!r}, allowed 'first'")
+        if wanted.lessons and not info.lessons:
             raise DemoError(f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1")
-        self._data, self._video_frames, self._device = dataset, video_frames, torch.device(device)
-        self._augment = augmented
-        self._lessons, self._glances = lessons, glances
-        self._last = max(2, int(until * dataset.info.steps))
-        self._states, self._images = states, slice(1 if images == "first" else states)
+        self._data, self._wanted, self._augment, self._device = dataset, wanted, augmented, torch.device(device)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -98,14 +104,13 @@ class SetTasks:
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
-            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1], and "shown_in"
-            bool [tasks, video_frames], in which of its frames. Glances come after the first image, so that "image"
-            is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
-            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With
-            lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
+            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1]. Glances come after the first
+            image, so that "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there
+            are the targets "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of
+            `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
             [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
-        info = self._data.info
+        info, wanted = self._data.info, self._wanted
         each = goals_a_set(info.env_id, n_tasks)
         if n_tasks > (most := info.n_sets * each):
             raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed up to {most} of {info.n_sets} sets")
@@ -114,34 +119,41 @@ class SetTasks:
         if each < info.n_goals:
             goals = rng.permuted(goals, axis=1)[:, :each]
         goals = goals.flatten()
-        video = _spread(rng, n_tasks, self._video_frames, info.video_frames)
-        later = rng.integers(1, self._last, (n_tasks, self._states - 1))
+        video = _spread(rng, n_tasks, wanted.frames, info.video_frames)
+        later = rng.integers(1, max(2, int(wanted.until * info.steps)), (n_tasks, wanted.states - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         arrays = {
             "video": self._data["human_frames"][at, goal, video],
             "shown_at": self._data["goal_pixels"][sets, goals],
-            "shown_in": video < self._data["goal_frames"][sets, goals][:, None],
-            "image": self._data["robot_frames"][at, goal, steps[:, self._images]],
+            "image": self._data["robot_frames"][at, goal, steps[:, : 1 if wanted.images == "first" else None]],
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],
-            "pose": self._data["goal_points"][sets, goals][:, None],
+            "pose": self._pose(sets, goals)[:, None],
         }
-        if self._lessons:
+        if wanted.lessons:
             arrays |= {name: self._data[name][sets, goals] for name in LESSON}
-        if self._glances:
-            which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : self._glances]
+        if wanted.glances:
+            which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : wanted.glances]
             arrays |= {name: self._data[name][at, which] for name in GLANCE}
         if self._augment:
             for start in range(0, n_tasks, each):
                 augment({name: array[start : start + each] for name, array in arrays.items()}, rng, info.env_id)
-        if self._glances:
+        if wanted.glances:
             frames, points = arrays["glance_frames"], arrays["glance_points"][np.arange(n_tasks), :, goals]
             arrays["image"] = np.concatenate([arrays["image"], frames], 1)
             arrays["pose"] = np.concatenate([arrays["pose"], points], 1)
         tensors = {name: self._tensor(array) for name, array in arrays.items()}
         inputs, targets = ({name: tensors[name] for name in names if name in tensors} for names in (INPUTS, TARGETS))
-        return Task(_lesson(tensors) if self._lessons else tensors["video"], Example(inputs, targets))
+        return Task(_lesson(tensors) if wanted.lessons else tensors["video"], Example(inputs, targets))
+
+    def _pose(self, sets: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """What a policy should know of the scenes of tasks: [tasks, points, 3] [m], NaN where that is not told."""
+        points = self._data["goal_points"][sets, goals]
+        if self._wanted.pose == "end":
+            points[:] = nan
+            points[:, 0] = self._data["robot_states"][sets, goals, -1, :3]
+        return points
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)

@@ -64,9 +64,9 @@ class Adapt:
         if seconds <= FILM_TIME:
             shown = self._read(max(2, round(seconds * FPS)), self.size).frames
         else:
-            shown = self._read(imitator.frames, self.size).frames.repeat(round(FPS / 2), axis=0)
+            shown = self._read(imitator.wanted.frames, self.size).frames.repeat(round(FPS / 2), axis=0)
         self.out.mkdir(parents=True, exist_ok=True)
-        write_image(self.out / "seen.png", contact_sheet(seen.frames, columns=imitator.frames))
+        write_image(self.out / "seen.png", contact_sheet(seen.frames, columns=imitator.wanted.frames))
         console.print(f"wrote {self.out / 'seen.png'}: all that the policy sees")
         away = self._warn(imitator, environment, seen, seconds)
         episode, done = film(environment, scene, stored.adapt(seen), self.size)
@@ -87,7 +87,7 @@ class Adapt:
 
         from demos.types import Video
 
-        frames = self._read(imitator.frames, imitator.size).frames
+        frames = self._read(imitator.wanted.frames, imitator.size).frames
         # The moments are chosen already: evenly spaced times keep them from being chosen again.
         return Video(frames, np.arange(len(frames), dtype=float))
 
@@ -108,8 +108,8 @@ class Adapt:
             console.print("warning: the policy has never seen anything like this video; do not trust what it does")
         if seconds > LONG * usual:
             console.print(
-                f"warning: got {seconds:.0f} s, of which the policy sees {imitator.frames} frames, "
-                f"{seconds / imitator.frames:.1f} s apart; meta-training had {usual} s: give --start and --end"
+                f"warning: got {seconds:.0f} s, of which the policy sees {imitator.wanted.frames} frames, "
+                f"{seconds / imitator.wanted.frames:.1f} s apart; meta-training had {usual} s: give --start and --end"
             )
         return away
 

@@ -170,8 +170,8 @@ class Train:
                     n_sets=self.sets,
                     seed=self.seed,
                     size=imitators[0].size,
-                    n_glances=GLANCES if any(imitator.glances for imitator in imitators) else 0,
-                    n_lessons=int(any(imitator.lessons for imitator in imitators)),
+                    n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
+                    n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
                     workers=cores(),
                 ):
                     bar.update(job, completed=done)
@@ -298,21 +298,7 @@ def task_distribution(preset: "Preset", sizes: "Sizes", datasets: "list[Dataset]
     from demos.distribution import MixedTasks, SetTasks
 
     imitator = preset.imitator(preset.inner_steps, sizes)
-    return MixedTasks(
-        [
-            SetTasks(
-                data,
-                imitator.frames,
-                imitator.images,
-                imitator.states,
-                glances=imitator.glances,
-                lessons=imitator.lessons,
-                until=imitator.until,
-                device=device,
-            )
-            for data in datasets
-        ]
-    )
+    return MixedTasks([SetTasks(data, imitator.wanted, device=device) for data in datasets])
 
 
 def row_of(policy: str, env: str, video: str) -> str:

@@ -19,6 +19,7 @@ from agents import meta_net
 from agents.imitation import Imitator, encode
 from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, Rule, adapt, gradient_descent
+from demos.distribution import Wanted
 
 QUERY_RATE = 0.3
 HEAD_RATE = 0.01
@@ -167,8 +168,6 @@ def with_head(
         perceive=perceive,
         sizes=sizes,
         outer_loss=outer_loss,
-        frames=8,
+        wanted=Wanted(frames=8, images="first", states=8),
         size=64,
-        images="first",
-        states=8,
     )

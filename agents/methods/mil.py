@@ -70,4 +70,6 @@ def study(imitator: Imitator, meta: MetaParams, video: Video) -> Example:
 def mil(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The baseline; with zero inner steps it is the policy without adaptation."""
     usual = head.with_head(partial(head.without_learned_loss, sizes), partial(adapt_head, inner_steps), sizes)
-    return usual._replace(learner=usual.learner._replace(encode=encode), support=study, lessons=True)
+    return usual._replace(
+        learner=usual.learner._replace(encode=encode), support=study, wanted=usual.wanted._replace(lessons=True)
+    )

@@ -30,6 +30,7 @@ from agents.meta_net import BIAS_TRANSFORM
 from agents.methods.head import with_question
 from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
+from demos.distribution import Wanted
 
 STRIDES = (2, 2, 2, 1, 1)
 CHANNELS = 16
@@ -216,10 +217,8 @@ def paper(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
         perceive=perceive,
         sizes=sizes,
         outer_loss=outer_loss,
-        frames=20,
+        wanted=Wanted(frames=20, states=8),
         size=100,
-        images="every",
-        states=8,
     )
 
 
@@ -229,10 +228,8 @@ def small(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     return usual._replace(
         learner=usual.learner._replace(init=partial(init_small, sizes)),
         outer_loss=partial(outer_loss, pose_weight=SMALL_POSE_WEIGHT),
-        frames=10,
+        wanted=Wanted(frames=10, states=4, until=EARLY),
         size=64,
-        states=4,
-        until=EARLY,
     )
 
 

@@ -21,6 +21,7 @@ from agents.meta_net import CHANNELS, POINT_CHANNELS
 from agents.methods import fast, head
 from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaLearner, MetaParams, OuterLoss, Params
+from demos.distribution import Wanted
 from demos.glances import TABLE_POINTS
 
 NEAR = (4.0, 16.0)
@@ -126,6 +127,4 @@ def precise(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
     watch = partial(head.adapt_head, fast.loss, inner_steps, act=act)
     learner = MetaLearner(partial(init, sizes), watch, predict, partial(encode, perceive))
-    return fast.fast(inner_steps, sizes)._replace(
-        learner=learner, perceive=perceive, outer_loss=outer_loss, size=SIZE, states=32, glances=GLANCES
-    )
+    return Imitator(learner, perceive, sizes, outer_loss, Wanted(8, "first", states=32, glances=GLANCES), SIZE)

@@ -22,7 +22,6 @@ def some_tasks(seed: int = 0) -> Task:
 
     inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
     targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(2)}
-    targets["shown_in"] = torch.arange(VIDEO).expand(N_TASKS, -1) < 2
     return Task(images(VIDEO), Example(inputs, targets))
 
 

@@ -18,7 +18,7 @@ LEARNED = tuple(preset for preset in METHODS if preset != "first-order")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
-    encoded = imitator.learner.encode(meta, some_lessons() if imitator.lessons else some_tasks())
+    encoded = imitator.learner.encode(meta, some_lessons() if imitator.wanted.lessons else some_tasks())
     encoded = torch.utils._pytree.tree_map(lambda leaf: leaf.detach().double(), encoded)
     meta = {g: {n: t.detach().double().requires_grad_() for n, t in params.items()} for g, params in meta.items()}
     learner = imitator.learner._replace(encode=lambda meta, tasks: tasks)
@@ -66,7 +66,7 @@ def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"cloning"}))
 def test_with_an_inner_step_the_video_matters(preset: str) -> None:
     imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
-    tasks = some_lessons() if imitator.lessons else some_tasks()
+    tasks = some_lessons() if imitator.wanted.lessons else some_tasks()
     encoded = imitator.learner.encode(meta, tasks)
     first, other = (torch.utils._pytree.tree_map(lambda leaf, i=i: leaf[i], encoded) for i in (0, 1))
     actions = [

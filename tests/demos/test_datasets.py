@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from daml.meta_step import task_at
 from demos.collect import collect, demonstrate_set, describe
-from demos.distribution import MixedTasks, SetTasks, goals_a_set
+from demos.distribution import MixedTasks, SetTasks, Wanted, goals_a_set
 from demos.errors import DemoError
 from demos.skills import SKILLS
 from demos.storage import Dataset, create, open_dataset
@@ -263,8 +263,9 @@ def test_foreign_files_among_the_marks_do_no_harm(copy):
 QUERY_STEPS = 8
 
 
-def batch(data, seed, n_tasks=6):
-    return SetTasks(data, FRAMES, states=QUERY_STEPS, augmented=False).sample(n_tasks, np.random.default_rng(seed))
+def batch(data, seed, n_tasks=6, **wanted):
+    tasks = SetTasks(data, Wanted(FRAMES, **({"states": QUERY_STEPS} | wanted)), augmented=False)
+    return tasks.sample(n_tasks, np.random.default_rng(seed))
 
 
 def test_a_batch_has_its_shapes(data):
@@ -276,20 +277,31 @@ def test_a_batch_has_its_shapes(data):
     assert task.query.targets["action"].shape == (6, QUERY_STEPS, 3)
     assert task.query.targets["pose"].shape == (6, 1, 1, 3)
     assert task.query.targets["shown_at"].shape == (6, 2)
-    assert task.query.targets["shown_in"].shape == (6, FRAMES)
-    assert task.query.targets["shown_in"].all(), "what is reached for is not moved"
 
 
 def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
-    every, first = batch(data, 0), SetTasks(data, FRAMES, "first", augmented=False).sample(6, np.random.default_rng(0))
+    every, first = batch(data, 0), batch(data, 0, images="first")
     assert torch.equal(first.query.inputs["image"], every.query.inputs["image"][:, :1])
     assert torch.equal(first.query.inputs["state"], every.query.inputs["state"])
 
 
+def test_the_final_pose_is_where_the_demonstration_ends(data):
+    told, seen = batch(data, 0), batch(data, 0, pose="end")
+    assert torch.equal(seen.query.inputs["image"], told.query.inputs["image"])
+    ends = torch.from_numpy(np.stack([data["robot_states"][..., -1, :3]])).flatten(0, -2)
+    for pose in seen.query.targets["pose"][:, 0, 0]:
+        assert (ends == pose).all(-1).any()
+    assert not torch.equal(seen.query.targets["pose"], told.query.targets["pose"])
+
+
+def test_later_states_are_those_of_the_beginning_that_is_asked_for(data):
+    states = batch(data, 0, states=40, until=0.3).query.inputs["state"]
+    early = torch.from_numpy(np.array(data["robot_states"][:, :, : int(0.3 * data.info.steps)])).flatten(0, 2)
+    assert all((early == state).all(-1).any() for state in states.flatten(0, 1))
+
+
 def test_glances_are_the_same_objects_elsewhere_and_change_nothing_else(data):
-    plain, some = (
-        SetTasks(data, FRAMES, "first", glances=n, augmented=False).sample(6, np.random.default_rng(0)) for n in (0, 2)
-    )
+    plain, some = (batch(data, 0, images="first", glances=n) for n in (0, 2))
     frames, points = some.query.inputs["image"], some.query.targets["glance_points"]
     assert frames.shape == (6, 1 + 2, SIZE, SIZE, 3)
     assert points.shape == (6, 2, N_OBJECTS, 1, 3)
@@ -312,9 +324,9 @@ def test_glances_are_the_same_objects_elsewhere_and_change_nothing_else(data):
 
 def test_glances_out_of_range_are_an_error(data):
     with pytest.raises(DemoError, match=r"got 4, allowed 0 to 3 in .*; collect one with --glances"):
-        SetTasks(data, FRAMES, images="first", glances=4)
+        SetTasks(data, Wanted(FRAMES, "first", glances=4))
     with pytest.raises(DemoError, match="got 2 with images 'every', allowed 'first'"):
-        SetTasks(data, FRAMES, images="every", glances=2)
+        SetTasks(data, Wanted(FRAMES, "every", glances=2))
 
 
 def test_without_glances_and_lessons_the_rest_is_the_same():
@@ -327,7 +339,7 @@ def test_without_glances_and_lessons_the_rest_is_the_same():
 def test_a_lesson_is_the_robots_demonstration_where_the_humans_is(data):
     plain, taught = (
         batch(data, 0),
-        SetTasks(data, FRAMES, lessons=True, augmented=False).sample(6, np.random.default_rng(0)),
+        batch(data, 0, lessons=True),
     )
     assert torch.equal(taught.query.inputs["image"][:, 0], plain.query.inputs["image"][:, 0])
     for i in range(6):
@@ -342,12 +354,12 @@ def test_a_lesson_is_the_robots_demonstration_where_the_humans_is(data):
 
 def test_lessons_that_were_not_collected_are_an_error(placing):
     with pytest.raises(DemoError, match=r"lessons: got none in .*, allowed a dataset collected with --lessons 1"):
-        SetTasks(placing, FRAMES, lessons=True)
+        SetTasks(placing, Wanted(FRAMES, lessons=True))
 
 
 def test_augmentation_changes_a_batch_and_leaves_the_data_alone(data):
     before = {name: np.array(data[name]) for name in INFO.arrays()}
-    plain, augmented = batch(data, 0), SetTasks(data, FRAMES).sample(6, np.random.default_rng(0))
+    plain, augmented = batch(data, 0), SetTasks(data, Wanted(FRAMES)).sample(6, np.random.default_rng(0))
     assert not torch.equal(plain.support, augmented.support)
     assert all(np.array_equal(data[name], before[name]) for name in before)
 
@@ -363,7 +375,7 @@ def placing(tmp_path_factory):
 
 
 def test_a_mixed_batch_has_as_many_tasks_of_each_environment_and_nan_for_what_one_has_not(data, placing):
-    parts = [SetTasks(dataset, FRAMES, augmented=False) for dataset in (data, placing)]
+    parts = [SetTasks(dataset, Wanted(FRAMES), augmented=False) for dataset in (data, placing)]
     mixed = MixedTasks(parts).sample(6, np.random.default_rng(0))
     rng = np.random.default_rng(0)
     reach, place = (part.sample(3, rng) for part in parts)
@@ -483,7 +495,7 @@ def acting(tmp_path_factory):
 
 
 def test_where_there_are_verbs_a_batch_has_some_goals_of_each_set(acting):
-    tasks = SetTasks(acting, FRAMES, states=2, augmented=False)
+    tasks = SetTasks(acting, Wanted(FRAMES, states=2), augmented=False)
     seen = set()
     for seed in range(12):
         task = tasks.sample(12, np.random.default_rng(seed))
@@ -519,4 +531,4 @@ def test_a_wrong_number_of_tasks_is_an_error(data, n_tasks):
 @pytest.mark.parametrize("frames", [0, 1, 21])
 def test_a_wrong_number_of_frames_is_an_error(data, frames):
     with pytest.raises(DemoError, match=f"video frames: got {frames}, allowed 2 to 20"):
-        SetTasks(data, frames)
+        SetTasks(data, Wanted(frames))
