@@ -26,9 +26,9 @@ def main() -> None:
                 file=sys.stderr,
             )
             sys.exit(2)
-    from scripts.cli import main
+    from scripts import cli
 
-    main()
+    cli.main()
 
 
 def elsewhere(name: str) -> str | None:

@@ -18,18 +18,19 @@ pip() { "$bin/pip" --quiet --disable-pip-version-check "$@"; }
 pip install "${TORCH:-torch}"
 "$bin/python" -c 'import triton' ||
     { echo "stock_smoke: got a PyTorch without Triton, allowed the index's; name a release in TORCH" >&2; exit 2; }
-rm -rf "$folder/wheel" "$folder/out"
-mkdir "$folder/out"
-pip wheel --no-deps --wheel-dir "$folder/wheel" "$checkout"
-pip install "$folder"/wheel/daml-*.whl pytest hypothesis
+out=$(mktemp -d)
+teach=
+trap '[ -z "$teach" ] || kill "$teach" 2>/dev/null || true; rm -rf "$out"' EXIT
+pip wheel --no-deps --wheel-dir "$out" "$checkout"
+pip install "$out"/daml-*.whl pytest hypothesis
 # Again, so that a folder that is used again gets this checkout's daml, too.
-pip install --force-reinstall --no-deps "$folder"/wheel/daml-*.whl
+pip install --force-reinstall --no-deps "$out"/daml-*.whl
 "$bin/python" -c 'import torch, triton; print(f"torch {torch.__version__}, triton {triton.__version__}")'
 
 step() { echo "+ $*"; "$@" || { echo "stock_smoke: got exit status $?, allowed 0: $*" >&2; exit 1; }; }
 cd "$checkout"
 step "$bin/python" -m pytest -q -p no:cacheprovider tests/envs/test_processes.py
-cd "$folder/out"
+cd "$out"
 step "$bin/daml" demo --quick --out demo
 step "$bin/daml" evaluate --env reach --tasks 4 --trials 1
 step "$bin/daml" collect --env reach --sets 4 --clips 1 --out data
@@ -40,9 +41,9 @@ step "$bin/daml" train --env reach --quick --out run
 echo "+ $bin/daml teach"
 "$bin/daml" teach >teach.log 2>&1 &
 teach=$!
-trap 'kill "$teach" 2>/dev/null' EXIT
-sleep 30
-page=$(sed -n 's/.*\(http:[^ ]*\).*/\1/p' teach.log)
-step "$bin/python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()' "$page"
+page() { grep -o 'http://[^ ]*' teach.log | head -n 1; }
+while [ -z "$(page)" ] && kill -0 "$teach"; do sleep 1; done
+step "$bin/python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()' "$(page)"
+sleep 20
 step kill -0 "$teach"
 echo "stock_smoke: all commands ended with exit status 0"

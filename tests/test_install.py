@@ -15,7 +15,7 @@ import pytest
 from daml_command import OURS
 
 ROOT = Path(__file__).parents[1]
-START = "import sys; from daml_command import main; main()"
+START = "from daml_command import main; main()"
 
 
 def daml(folder: Path, path: list[Path], *words: object) -> subprocess.CompletedProcess:
