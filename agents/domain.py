@@ -11,7 +11,7 @@ import numpy as np
 from agents.imitation import Imitator, watched_frames
 from demos.human import human_video
 from demos.recipe import Recipe
-from demos.tasks import n_goals
+from demos.tasks import task_of
 from demos.types import Video
 
 N_REFERENCE = 48
@@ -47,7 +47,7 @@ def training_gauge(imitator: Imitator, env_id: str, seed: int = 0) -> Gauge:
         env_id: registered environment.
         seed: of the clips.
     """
-    recipes = [Recipe(env_id, seed, "train", index, index % n_goals(env_id)) for index in range(N_REFERENCE)]
+    recipes = [Recipe(env_id, seed, "train", index, task_of(env_id, index)[1]) for index in range(N_REFERENCE)]
     videos = [human_video(recipe.human_scene(), recipe.motion(), size=imitator.size) for recipe in recipes]
     return gauge(np.stack([statistics(watched_frames(imitator, video)) for video in videos]))
 

@@ -27,7 +27,7 @@ from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstration, record
 from demos.skills import find_skill
-from demos.tasks import N_OBJECTS, TaskSet, n_goals, sample_task_set
+from demos.tasks import N_OBJECTS, TaskSet, n_goals, sample_task_set, task_of
 from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
 from envs.scene import Layout
@@ -51,7 +51,7 @@ def _instead(tasks: TaskSet, goal: int, env: gymnasium.Env, *, objects: int, ver
 def _shifted(layout: Layout, goal: int, objects: int, verbs: int) -> int:
     """The number of the goal with the next but so many object and verb."""
     thing, verb = layout.goal_parts(goal)
-    return layout.goal_number((thing + objects) % N_OBJECTS, (verb + verbs) % max(1, len(layout.verbs)))
+    return layout.goal_number((thing + objects) % N_OBJECTS, (verb + verbs) % layout.n_verbs)
 
 
 def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
@@ -228,9 +228,12 @@ def evaluate(
     split = gap.split(split)
     started = time.monotonic()
     frozen = {group: {name: t.detach().cpu() for name, t in params.items()} for group, params in meta.items()}
+    goals = [task_of(env_id, number)[1] for number in range(tasks)]
     whole = n_goals(env_id)
     jobs = [
-        SetTrials(imitator, frozen, env_id, split, index, min(whole, tasks - first), trials, seed, video, gap, videos)
+        SetTrials(
+            imitator, frozen, env_id, split, index, goals[first : first + whole], trials, seed, video, gap, videos
+        )
         for index, first in enumerate(range(0, tasks, whole))
     ]
     episodes: list[list[Episode]] = []
@@ -246,15 +249,14 @@ def evaluate(
             name: np.array([[episode.stages[name] for episode in task] for task in episodes])
             for name in episodes[0][0].stages
         },
-        verbs=_verbs(find_skill(env_id).layout, episodes, video),
+        verbs=_verbs(find_skill(env_id).layout, goals, episodes, video),
     )
 
 
-def _verbs(layout: Layout, episodes: list[list[Episode]], video: str) -> Verbs | None:
-    """What was done in the episodes [tasks][trials] of an evaluation."""
+def _verbs(layout: Layout, goals: list[int], episodes: list[list[Episode]], video: str) -> Verbs | None:
+    """What was done in the episodes [tasks][trials] of an evaluation; `goals` [tasks]: what was asked."""
     if not layout.verbs:
         return None
-    goals = [number % layout.goal_number(N_OBJECTS, 0) for number in range(len(episodes))]
     shown = np.array([_shifted(layout, goal, *WRONG.get(video, (0, 0))) for goal in goals])
     return Verbs(
         names=layout.verbs,
@@ -280,14 +282,14 @@ def evaluate_preset(
 
 @dataclass(frozen=True)
 class SetTrials:
-    """What is evaluated on one object set: `goals` of its tasks, each `trials` times. Fields as in `evaluate`."""
+    """What is evaluated on one object set: the goals of these numbers, each `trials` times. Fields as in `evaluate`."""
 
     imitator: Imitator
     meta: MetaParams
     env_id: str
     split: str
     index: int
-    goals: int
+    goals: list[int]
     trials: int
     seed: int
     video: str
@@ -308,7 +310,7 @@ class SetTrials:
         env = gymnasium.make(self.env_id, image_size=self.imitator.size, disable_env_checker=True)
         results = []
         shown = [tasks, *(replace(tasks, human_scene=scene) for scene in tasks.robot_scenes[self.trials :])]
-        for goal in range(self.goals):
+        for goal in self.goals:
             videos = [VIDEOS[self.video](one, goal, env) for one in shown]
             policy = adapt_to_videos(self.imitator, self.meta, videos)
             make_actor = oracle.told if self.video == "told" else Policy.actor

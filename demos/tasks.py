@@ -29,6 +29,17 @@ def n_goals(env_id: str) -> int:
     return find_skill(env_id).layout.goal_number(N_OBJECTS, 0)
 
 
+def task_of(env_id: str, number: int) -> tuple[int, int]:
+    """(index of the set, number of the goal) of a task, counted set by set.
+
+    In a set its objects take turns, each with another verb: any few tasks are of all objects and of several verbs.
+    """
+    layout = find_skill(env_id).layout
+    index, turn = divmod(number, n_goals(env_id))
+    block, thing = divmod(turn, N_OBJECTS)
+    return index, layout.goal_number(thing, (thing + block) % layout.n_verbs)
+
+
 @dataclass(frozen=True)
 class TaskSet:
     """The tasks over one set of objects: task g is "do this to object g", or, where there are verbs, "do that to this",

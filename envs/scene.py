@@ -94,13 +94,18 @@ class Layout:
     timestep: float = 0.01
     verbs: tuple[str, ...] = ()
 
+    @property
+    def n_verbs(self) -> int:
+        """How many things can be done to an object, 1 or more."""
+        return max(1, len(self.verbs))
+
     def goal_number(self, thing: int, verb: int) -> int:
         """The number of the goal "do this to that": by object, and for each object by verb."""
-        return thing * max(1, len(self.verbs)) + verb
+        return thing * self.n_verbs + verb
 
     def goal_parts(self, number: int) -> tuple[int, int]:
         """(object, verb) of a goal's number; the verb is 0 where there are none."""
-        return divmod(number, max(1, len(self.verbs)))
+        return divmod(number, self.n_verbs)
 
 
 REACHING = Layout()
@@ -133,8 +138,8 @@ class Scene:
     def __post_init__(self) -> None:
         if not 0 <= self.goal < len(self.objects):
             raise EnvError(f"goal: got {self.goal}, allowed 0 to {len(self.objects) - 1}")
-        if not 0 <= self.verb < max(1, len(self.layout.verbs)):
-            raise EnvError(f"verb: got {self.verb}, allowed 0 to {max(1, len(self.layout.verbs)) - 1}")
+        if not 0 <= self.verb < self.layout.n_verbs:
+            raise EnvError(f"verb: got {self.verb}, allowed 0 to {self.layout.n_verbs - 1}")
 
     @property
     def tops(self) -> np.ndarray:

@@ -63,19 +63,17 @@ class Collect:
 
     def _write_clips(self) -> list[Path]:
         from demos.human import human_video
-        from demos.tasks import n_goals, sample_task_set, write_clip_tasks
+        from demos.tasks import n_goals, sample_task_set, task_of, write_clip_tasks
         from demos.video import write_video
 
         paths = []
-        each = n_goals(env_id(self.env))
-        for number in range(min(self.clips, each * self.sets)):
-            index, goal = divmod(number, each)
-            tasks = sample_task_set(self.seed, self.split, index, env_id=env_id(self.env))
+        environment = env_id(self.env)
+        for number in range(min(self.clips, n_goals(environment) * self.sets)):
+            index, goal = task_of(environment, number)
+            tasks = sample_task_set(self.seed, self.split, index, env_id=environment)
             scene = tasks.human_scene.with_goal(goal)
             video = human_video(scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)
             paths.append(self.out / "clips" / f"set{index}-goal{goal}.mp4")
             write_video(paths[-1], video.frames, self.clip_fps)
-            write_clip_tasks(
-                paths[-1], env_id=env_id(self.env), seed=self.seed, split=self.split, index=index, goal=goal
-            )
+            write_clip_tasks(paths[-1], env_id=environment, seed=self.seed, split=self.split, index=index, goal=goal)
         return paths

@@ -39,7 +39,7 @@ class Demo:
         from agents.policies import load_policy
         from agents.workers import processes
         from demos.human import human_video
-        from demos.tasks import N_OBJECTS, sample_task_set
+        from demos.tasks import N_OBJECTS, sample_task_set, task_of
         from demos.video import write_gif, write_image, write_video
 
         config = replace(self, tasks=3) if self.quick else self
@@ -47,9 +47,8 @@ class Demo:
         stored = load_policy(config.policy or config.env)
         imitator = stored.imitator()
         tasks = sample_task_set(config.seed, "test", 0, env_id=environment)
-        layout, reels = tasks.human_scene.layout, []
-        for thing in range(N_OBJECTS):
-            goal = layout.goal_number(thing, 2 * thing % max(1, len(layout.verbs)))
+        reels = []
+        for _, goal in (task_of(environment, number) for number in range(N_OBJECTS)):
             video = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)
             policy = adapt_to_video(imitator, stored.meta, video)
             reels.append(film_beside_human(environment, tasks, goal, policy, config.size)[1])

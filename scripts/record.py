@@ -56,13 +56,13 @@ class Record:
         from demos.manifest import read_info
         from demos.recipe import Recipe
         from demos.recording import folder_name
-        from demos.tasks import n_goals
+        from demos.tasks import task_of
 
         if self.episodes < 1:
             raise DemoError(f"episodes: got {self.episodes}, allowed 1 or more")
         environment = env_id(self.env)
         recipes = [
-            Recipe(environment, self.seed, self.split, *divmod(number, n_goals(environment)), self.trial)
+            Recipe(environment, self.seed, self.split, *task_of(environment, number), self.trial)
             for number in range(self.episodes)
         ]
         make_actor, side = self._actor()

@@ -136,7 +136,7 @@ class Report:
         from agents.imitation import adapt_to_video
         from demos.human import human_video
         from demos.recorder import in_words
-        from demos.tasks import n_goals, sample_task_set
+        from demos.tasks import sample_task_set, task_of
         from demos.video import side_by_side
 
         environment = env_id(env)
@@ -144,7 +144,7 @@ class Report:
         pictures: dict[str, Any] = {"successes": [], "failures": [], "looks": None}
         for kind, numbers in (("successes", _first(human)), ("failures", _first(~human))):
             for number in numbers:
-                index, goal = divmod(number, n_goals(environment))
+                index, goal = task_of(environment, number)
                 tasks = sample_task_set(self.seed, "test", index, env_id=environment)
                 shown = tasks.human_scene.with_goal(goal)
                 imitator = stored.imitator()

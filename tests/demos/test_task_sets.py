@@ -16,7 +16,7 @@ from demos.human import VIDEO_FPS, frames_before_touched, human_video
 from demos.motions import minimum_jerk, reach_path
 from demos.record import demonstrate, record
 from demos.skills import SKILLS
-from demos.tasks import N_OBJECTS, n_goals, read_clip_tasks, sample_task_set, write_clip_tasks
+from demos.tasks import N_OBJECTS, n_goals, read_clip_tasks, sample_task_set, task_of, write_clip_tasks
 from demos.types import Episode
 from envs.acting import VERBS
 from envs.appearance import CAMERA, Dials, project
@@ -270,6 +270,19 @@ def test_the_goal_is_where_it_was_until_it_is_touched(env_id):
             assert not there[-1], "it has gone"
         else:
             assert n == video.n_frames
+
+
+@pytest.mark.parametrize("env_id", SKILLS)
+def test_a_whole_set_has_every_goal_once_and_any_few_tasks_are_of_all_objects(env_id):
+    layout, n = SKILLS[env_id].layout, n_goals(env_id)
+    for index in range(2):
+        found = [task_of(env_id, number) for number in range(index * n, (index + 1) * n)]
+        assert {i for i, _ in found} == {index}
+        assert sorted(goal for _, goal in found) == list(range(n))
+        for start in range(0, n, N_OBJECTS):
+            things, verbs = zip(*(layout.goal_parts(goal) for _, goal in found[start : start + N_OBJECTS]), strict=True)
+            assert things == tuple(range(N_OBJECTS))
+            assert len(set(verbs)) == min(N_OBJECTS, layout.n_verbs)
 
 
 def test_a_clip_keeps_which_task_it_shows(tmp_path):
