@@ -42,7 +42,7 @@ class Tally:
 def tally_rows(rows: np.ndarray) -> Tally:
     """Of rows [n, k], or numbers [n]."""
     values = rows.reshape(len(rows), -1).astype(np.float64)
-    return Tally(values, np.ones_like(values), len(rows), (-1,))
+    return Tally(values, np.broadcast_to(1.0, values.shape), len(rows), (-1,))
 
 
 def tally_images(images: np.ndarray) -> Tally:

@@ -48,7 +48,7 @@ class Dials:
         """Dials as they are, as JSON holds them, or as in meta-training when None.
 
         Raises:
-            EnvError: a name or a value that is none.
+            EnvError: an unknown name, or a value that is no number from 0 to 3.
         """
         if isinstance(said, Dials):
             return said

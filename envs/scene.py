@@ -203,13 +203,18 @@ def sample_scene(
 
 def robot_model(scene: Scene) -> mujoco.MjModel:
     """The scene with the robot in it; what is movable has a free joint."""
+    return robot_spec(scene).compile()
+
+
+def robot_spec(scene: Scene) -> mujoco.MjSpec:
+    """What `robot_model` is compiled from."""
     spec = _empty(scene)
     add_robot(spec, scene.layout.fingers)
     for body in _movable(spec, scene):
         body.add_freejoint()
         for geom in body.geoms:
             geom.friction, geom.condim = _FRICTION, 4
-    return spec.compile()
+    return spec
 
 
 def human_model(scene: Scene) -> mujoco.MjModel:

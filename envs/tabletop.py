@@ -5,6 +5,7 @@ A task is a subclass that says what it measures and when it has succeeded, and n
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium
@@ -14,6 +15,7 @@ from gymnasium import spaces
 
 from envs.appearance import CAMERA, Dials
 from envs.errors import EnvError
+from envs.mjcf import write_mjcf
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE, Camera
 from envs.robot import (
@@ -25,7 +27,7 @@ from envs.robot import (
     FingertipController,
     arm_model,
 )
-from envs.scene import Layout, Scene, robot_model, sample_scene
+from envs.scene import Layout, Scene, robot_model, robot_spec, sample_scene
 
 CONTROL_PERIOD = 0.1
 """Time of one `step` [s]."""
@@ -181,6 +183,16 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         if self._film_camera is None:
             self._film_camera = Camera(self._model, CAMERA, *self._render_size)
         return self._film_camera.draw(self._data)
+
+    def save(self, folder: Path) -> Path:
+        """Writes the scene in its present state into a new folder as MJCF with its textures; returns the XML file.
+
+        Raises:
+            EnvError: not reset yet, or there is something at `folder` already.
+        """
+        if self._camera is None:
+            raise EnvError("save: got an environment that was not reset or is closed, allowed after reset")
+        return write_mjcf(folder, robot_spec(self.scene), self._data)
 
     def close(self) -> None:
         for camera in (self._camera, self._film_camera):

@@ -19,6 +19,7 @@ from scripts import (
     record,
     replay,
     report,
+    scene,
     sinusoid,
     sweep,
     teach,
@@ -39,6 +40,7 @@ Command = (
     | Annotated[record.Record, subcommand("record")]
     | Annotated[replay.Replay, subcommand("replay")]
     | Annotated[dataset.Dataset, subcommand("dataset")]
+    | Annotated[scene.Scene, subcommand("scene")]
     | Annotated[sinusoid.Sinusoid, subcommand("sinusoid")]
     | Annotated[fewshot.Fewshot, subcommand("fewshot")]
     | Annotated[bench.Bench, subcommand("bench")]
