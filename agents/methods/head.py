@@ -168,6 +168,6 @@ def with_head(
         perceive=perceive,
         sizes=sizes,
         outer_loss=outer_loss,
-        wanted=Wanted(frames=8, images="first", states=8),
+        wanted=Wanted(frames=8, images="first", states=32),
         size=64,
     )
