@@ -13,7 +13,7 @@ from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
 from agents.methods.precise import precise
-from agents.methods.temporal import temporal
+from agents.methods.temporal import final_pose, temporal
 from daml import MapTasks, loop_tasks, vmap_tasks
 
 
@@ -66,6 +66,7 @@ SMALL = Preset(
 PRESETS: dict[str, Preset] = {
     "fast": FAST,
     "temporal": replace(FAST, imitator=temporal),
+    "final-pose": replace(FAST, imitator=final_pose),
     "precise": replace(FAST, imitator=precise, steps=6000),
     "paper": Preset(
         paper,

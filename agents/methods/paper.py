@@ -217,7 +217,7 @@ def paper(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
         perceive=perceive,
         sizes=sizes,
         outer_loss=outer_loss,
-        wanted=Wanted(frames=20, states=8),
+        wanted=Wanted(frames=20, states=8, pose="end"),
         size=100,
     )
 

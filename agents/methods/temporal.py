@@ -29,3 +29,10 @@ def loss(psi: Params, video: View, seen: meta_net.Activations) -> Tensor:
 def temporal(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The method; with zero inner steps it is the policy without adaptation."""
     return adapting(loss, init_loss, inner_steps, sizes)
+
+
+def final_pose(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`temporal`, whose outer loss is told where the demonstration's fingertip ends, as published, and not where the
+    simulator has the goal."""
+    usual = temporal(inner_steps, sizes)
+    return usual._replace(wanted=usual.wanted._replace(pose="end"))
