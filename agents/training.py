@@ -76,7 +76,7 @@ def meta_train(
         steps: in the whole run; the preset's hint ends after its share of them.
         seed: of the task samples.
         validation: what is measured on the way, under "val_success" and "val_nearest"; with several environments that
-            is their mean, and the first is also under "val_success ENV_ID".
+            is their mean, and the first is also under "val_success ENV_ID". Where there are verbs, also "val_verb".
         log: called after every meta-step.
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.
@@ -100,10 +100,15 @@ def meta_train(
             for env_id in validation.env_ids
         }
         each = {f"val_success {env_id}": report.success for env_id, report in reports.items()}
-        return {
-            "val_success": float(np.mean([report.success for report in reports.values()])),
-            "val_nearest": float(np.mean([report.nearest.mean() for report in reports.values()])),
-        } | (each if len(reports) > 1 else {})
+        verbs = [report.verbs.summary()["verb"] for report in reports.values() if report.verbs]
+        return (
+            {
+                "val_success": float(np.mean([report.success for report in reports.values()])),
+                "val_nearest": float(np.mean([report.nearest.mean() for report in reports.values()])),
+            }
+            | ({"val_verb": float(np.mean(verbs))} if verbs else {})
+            | (each if len(reports) > 1 else {})
+        )
 
     fit(
         state,
