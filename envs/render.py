@@ -7,6 +7,7 @@ context is kept for the thread and only MuJoCo's own context (a few ms) is made 
 import importlib
 import os
 import threading
+import warnings
 from typing import Any
 
 import mujoco
@@ -37,8 +38,13 @@ def _new_opengl() -> Any:
     failures = []
     for backend in backends:
         try:
-            context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
-            context.make_current()
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", UserWarning)  # GLFW's errors
+                context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
+                context.make_current()
+            if said:
+                raise RenderError(str(said[0].message))
             return context
         except Exception as error:
             failures.append(f"{backend}: {error or type(error).__name__}")

@@ -1,15 +1,15 @@
 """`daml train`: collect, meta-train, evaluate; stop it at any moment, `--resume` goes on."""
 
 import os
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from json import dumps, loads
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts import runs
 from scripts.common import ALL, console, cores, env_id, env_names, find_device, keep_memory, machine
+from scripts.inputs import Count, Folder, Seed
 from scripts.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
@@ -43,25 +43,25 @@ class Train:
     """Kind of policy: fast (shared trunk, minutes on a CPU), precise (finds the goal more exactly, for longer), paper
     (the literal network and loss, for a GPU), or one of those that fast is compared with: contextual, lstm, mil,
     temporal, linear, hand-written, first-order, no-hint, cloning."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
-    out: Path | None = None
+    out: Folder | None = None
     """Folder of the run; runs/ENV when not given."""
-    sets: int = 2000
+    sets: Count = 2000
     """Object sets to collect of each environment; each has three tasks."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
     each environment, called by its name."""
-    steps: int | None = None
-    """Meta-steps; the preset's own number when not given."""
-    eval_tasks: int = 100
+    steps: Count | None = None
+    """Meta-steps; the preset's own number when not given. A run that is resumed may be given more."""
+    eval_tasks: Count = 100
     """Tasks of the evaluation at the end."""
-    eval_trials: int = 2
+    eval_trials: Count = 2
     """Rollouts of each."""
     device: str = "auto"
     """auto, cpu or cuda."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Go on with the run in --out, with its settings."""
     quick: bool = False
     """A smoke run of a minute: few sets, few steps, few tasks."""
 
@@ -69,20 +69,18 @@ class Train:
         # Threads that wait actively stay in step when other programs want the cores. Read when torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "active")
         keep_memory()
-        from agents.presets import find_preset
-
-        run = replace(self, out=self.folder)
-        if self.quick:
-            run = replace(run, sets=8, steps=6, eval_tasks=3, eval_trials=1)
-        preset = find_preset(run.preset)
-        preset = replace(preset, steps=run.steps or preset.steps)
+        run = self.settled()
+        preset = run.its_preset()
         device = find_device(run.device)
         run.check(preset)
+        runs.check(run)
         started = time.monotonic()
+        if run.data is None:
+            runs.begin(run)  # before there is data: what is stopped amid collection is a run already
         datasets = run.collect([preset.imitator(preset.inner_steps)])
         sizes = common_sizes(datasets)
         tasks = task_distribution(preset, sizes, datasets, device)
-        run.write()
+        runs.begin(run)
         meta = run.train(preset, sizes, tasks, device, started)
         run.finish(preset, sizes, meta, device)
 
@@ -91,13 +89,37 @@ class Train:
         """Of the run."""
         return self.out or Path("runs") / self.env
 
+    @property
+    def stops(self) -> str:
+        """What it means to stop it."""
+        return runs.stops(self.folder)
+
+    def settled(self) -> "Train":
+        """The same with all that was left open: what is quick, and the preset's number of steps.
+
+        Raises:
+            AgentError: there is no such preset.
+        """
+        run = replace(self, sets=8, steps=6, eval_tasks=3, eval_trials=1, quick=False) if self.quick else self
+        return replace(run, out=self.folder, steps=run.its_preset().steps)
+
+    def its_preset(self) -> "Preset":
+        """The preset, with the run's own number of steps.
+
+        Raises:
+            AgentError: there is no such preset.
+        """
+        from agents.presets import find_preset
+
+        preset = find_preset(self.preset)
+        return replace(preset, steps=self.steps or preset.steps)
+
     def check(self, preset: "Preset") -> None:
-        """Checks all that can be checked before work begins.
+        """Checks that the preset can be trained on these environments.
 
         Raises:
             EnvError: no such environment.
-            AgentError: a meta-batch has not as many tasks of each environment; a run is in the folder and --resume is
-                not given, or it is another run.
+            AgentError: a meta-batch has not as many tasks of each environment.
         """
         from agents.errors import AgentError
         from demos.tasks import N_OBJECTS
@@ -108,28 +130,6 @@ class Train:
                 f"env {self.env}, preset {self.preset}: got {preset.tasks} tasks in a meta-batch, allowed a multiple "
                 f"of {n}"
             )
-        path = self.folder / "run.json"
-        if not path.exists():
-            return
-        found, mine = loads(path.read_text()), self.settings
-        if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
-            raise AgentError(f"run {self.folder}: got a run with {different}, allowed the same; choose another --out")
-        if not self.resume:
-            raise AgentError(
-                f"run {self.folder}: got a run that is there, allowed only with --resume; or another --out"
-            )
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What tells this run from another one in its folder."""
-        return {name: str(value) for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
-
-    def write(self) -> None:
-        """Writes the settings into the folder: from now on there is a run in it."""
-        from agents.policies import write_text
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / "run.json", dumps(self.settings, indent=2) + "\n")
 
     def collect(self, imitators: "Sequence[Imitator]") -> "list[Dataset]":
         """Collects what is missing of the dataset of each environment, with all that imitators need, and opens them.
@@ -175,9 +175,9 @@ class Train:
 
         names = env_names(self.env)
         state = new_state(preset, sizes, self.seed, device)
-        checkpoint = self.folder / "checkpoint.safetensors"
+        checkpoint = self.folder / runs.CHECKPOINT
         resume(state, checkpoint)
-        path = self.folder / "log.jsonl"
+        path = self.folder / runs.LOG
         before = [record["seconds"] for record in read_log(path) if record["step"] <= state.step]
         started -= before[-1] if state.step else 0.0
         with training_bar(preset.steps, state.step) as bar, JsonlLog(path, state.step) as jsonl:
@@ -211,7 +211,7 @@ class Train:
         from agents.workers import processes
         from daml import read_log
 
-        records = read_log(self.folder / "log.jsonl")
+        records = read_log(self.folder / runs.LOG)
         minutes = records[-1]["seconds"] / 60
         shown = CONTROLS if preset.shown == "human" else (preset.shown, "none")
         rows = {row_of(self.env, name, video): (name, video) for name in env_names(self.env) for video in shown}
@@ -241,7 +241,7 @@ class Train:
             seed=self.seed,
             steps=preset.steps,
             sets=self.sets,
-            command=" ".join(["daml", *sys.argv[1:]]),
+            command=runs.command_line("train", self),
             minutes=round(minutes, 1),
             machine=machine(device),
             results=results,

@@ -46,7 +46,7 @@ def test_help_comes_without_heavy_imports() -> None:
         (("evaluate", "--video", "mirror"), "video: got 'mirror'"),
         (("evaluate", "--policy", "nowhere"), "policy: got nowhere"),
         (("train", "--preset", "slow", "--out", "{out}"), "preset: got 'slow'"),
-        (("collect", "--sets", "0", "--out", "{out}"), "number of sets: got 0"),
+        (("collect", "--sets", "0", "--out", "{out}"), "sets: got 0, allowed 1 or more"),
         (("train", "--device", "tpu", "--out", "{out}"), "device: got 'tpu'"),
         (("train", "--data", "nowhere", "--out", "{out}"), "dataset nowhere: got no readable dataset.json"),
     ],
