@@ -82,7 +82,7 @@ def _between_seeds(rates: np.ndarray) -> float:
 
 
 def _exchanged(gaps: np.ndarray, seed: int) -> float:
-    """p-value of a mean gap [tasks], by exchanging the methods on each task; on one alone both ways are as far apart."""
+    """p-value of the mean of gaps [tasks], by exchanging the methods on each; one alone is as large both ways."""
     if len(gaps) == 1:
         return 1.0
     rng = np.random.default_rng(seed)

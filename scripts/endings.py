@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -36,9 +37,9 @@ def ending() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal need not know all letters
-    signal.signal(signal.SIGTERM, _terminate)
     try:
-        yield
+        with _stoppable():
+            yield
         print(end="", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes on its way out
@@ -96,5 +97,18 @@ def _lacks_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in text or "out of memory" in text)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGINT and SIGTERM as exceptions, but for one that is ignored, as `nohup` and `&` have it."""
+    meant = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {each: signal.signal(each, _stop) for each in meant}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    warnings.simplefilter("ignore")  # torch tells at length what was interrupted
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

@@ -155,7 +155,8 @@ def train(config: Fewshot, classes: Classes) -> TrainState:
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     episodes = Episodes(classes, config.ways, config.shots, config.queries)
-    with JsonlLog(config.out / runs.LOG, state.step) as log, training_bar(config.steps, state.step) as progress:
+    bar = training_bar(config.steps, state.step, config.compile)
+    with JsonlLog(config.out / runs.LOG, state.step) as log, bar as progress:
         fit(
             state,
             AllClasses(classes) if pretrains else episodes,

@@ -130,7 +130,8 @@ def train(config: Sinusoid) -> TrainState:
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     n_steps = 0 if config.method == "random" else config.steps
-    with JsonlLog(config.out / runs.LOG, state.step) as log, training_bar(n_steps, state.step) as progress:
+    bar = training_bar(n_steps, state.step, config.compile)
+    with JsonlLog(config.out / runs.LOG, state.step) as log, bar as progress:
         fit(
             state,
             distribution(config),
