@@ -114,5 +114,9 @@ def _parse(kind: Any, words: list[str], **options: Any) -> Any:
 
 def unboxed(text: str) -> str:
     """What is wrong, in the box that the parser draws around it: the lines under its title, up to the next rule."""
-    lines = [line.strip("│ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[1:]]
-    return " ".join(itertools.takewhile(lambda line: not line.startswith(("─", "╰")), lines))
+
+    def is_rule(line: str) -> bool:
+        return not line.strip("─-╰╯")
+
+    lines = [line.strip("│| ") for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[1:]]
+    return " ".join(itertools.takewhile(lambda line: not is_rule(line), itertools.dropwhile(is_rule, lines)))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 NO_READER, BAD_INPUT, STOPPED, TERMINATED = 1, 2, 130, 143
 """Exit statuses; the last two are those of a program that SIGINT and SIGTERM end."""
-STOPS = "nothing was written"
+STOPS = "the same command begins anew"
 """What a stop means for a command that does not say otherwise."""
 FAMILIES = {
     "agents.errors": ("AgentError",),
@@ -79,8 +79,9 @@ def families() -> tuple[type[Exception], ...]:
 
 def describe(error: Exception) -> str:
     """What, got and allowed, of errors that do not say it themselves, too."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: got {error.strerror}, allowed a place that can be read and written"
+    if isinstance(error, OSError) and error.strerror:
+        where = "files" if error.filename is None else os.fsdecode(error.filename)
+        return f"{where}: got {error.strerror!r}, allowed what can be read and written"
     if isinstance(error, MemoryError) or _lacks_memory(error):
         return f"memory: got more to hold than there is ({error or type(error).__name__}), allowed less"
     return str(error) or type(error).__name__

@@ -104,5 +104,5 @@ def rules(hint: Any) -> Iterator[Within | Writable]:
     """The rules anywhere in an annotated type."""
     if isinstance(hint, Within | Writable):
         yield hint
-    for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
+    for part in get_args(hint):
         yield from rules(part)

@@ -38,7 +38,7 @@ class Teach:
     only (127.0.0.1).
     """
 
-    stops: ClassVar[str] = "what was saved is in --out"
+    stops: ClassVar[str] = "the films that were saved are in --out"
 
     env: str = "reach"
     """Environment: reach."""
