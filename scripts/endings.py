@@ -83,7 +83,7 @@ def describe(error: Exception) -> str:
         where = "files" if error.filename is None else os.fsdecode(error.filename)
         return f"{where}: got {error.strerror!r}, allowed what can be read and written"
     if isinstance(error, MemoryError) or _lacks_memory(error):
-        return f"memory: got more to hold than there is ({error or type(error).__name__}), allowed less"
+        return f"memory: got more to hold than there is ({str(error) or type(error).__name__}), allowed less"
     return str(error) or type(error).__name__
 
 
