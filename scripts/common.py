@@ -98,6 +98,11 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def between(low: float, high: float) -> str:
+    """An interval in words; of a single unit it is not known."""
+    return f"[{low:.3f}, {high:.3f}]" if math.isfinite(low) and math.isfinite(high) else "[unknown]"
+
+
 def find_device(name: str) -> str:
     """ "auto" is the GPU where there is one.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from scripts import runs
-from scripts.common import console, write_json
+from scripts.common import between, console, write_json
 from scripts.inputs import Count, Folder, Natural, Rate, Seed, Within
 
 if TYPE_CHECKING:
@@ -95,10 +95,9 @@ class Fewshot:
         results = report(self, state.meta, images)
         results["seconds"] = round(time.perf_counter() - start, 1)
         results["config"] = asdict(self) | {"out": str(self.out), "root": str(self.root)}
-        low, high = results["ci95"]
         console.print(
             f"{self.method} on {self.data}, {self.ways} ways, {self.shots} shots: accuracy {results['accuracy']:.3f} "
-            f"[{low:.3f}, {high:.3f}] over {self.episodes} episodes of unseen classes; {results['seconds']:.0f} s; "
+            f"{between(*results['ci95'])} over {self.episodes} episodes of unseen classes; {results['seconds']:.0f} s; "
             f"{self.out}/results.json, learning.png, episode.png"
         )
         write_json(self.out / "results.json", results)

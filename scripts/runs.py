@@ -6,7 +6,7 @@ import json
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any, ClassVar, Protocol, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
 
 from scripts.common import console, write_json
 from scripts.endings import STOPS
@@ -146,6 +146,8 @@ def from_text(hint: Any, text: str) -> Any:
         ValueError: it is nothing of that type.
     """
     kinds = [hint, *get_args(hint)]
+    if get_origin(hint) is Literal and text not in kinds:
+        raise ValueError(f"{text!r} instead of one of {get_args(hint)}")
     if text == "None" and type(None) in kinds:
         return None
     if bool in kinds:

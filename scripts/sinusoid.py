@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scripts import runs
-from scripts.common import console, write_json
+from scripts.common import between, console, write_json
 from scripts.inputs import Count, Folder, Natural, Rate, Seed
 
 if TYPE_CHECKING:
@@ -222,10 +222,11 @@ def show(config: Sinusoid, results: dict) -> None:
     """The numbers, for the terminal."""
     console.print(f"held-out mean squared error, {config.method}, {config.points} points, {config.test_tasks} curves")
     for k in map(str, REPORTED):
-        low, high = results["ci95"][k]
         shuffled = results["mse_shuffled_supports"][k]
         mean = results["mse_after_steps"][k]
-        console.print(f"  after {k:>2} steps {mean:6.3f}  [{low:.3f}, {high:.3f}]   shuffled supports {shuffled:6.3f}")
+        console.print(
+            f"  after {k:>2} steps {mean:6.3f}  {between(*results['ci95'][k])}   shuffled supports {shuffled:6.3f}"
+        )
     console.print(f"{results['seconds']:.0f} s; {config.out}/results.json, curves.png, learning.png")
 
 
