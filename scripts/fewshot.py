@@ -65,15 +65,15 @@ class Fewshot:
     """Compile the meta-loss: a minute at the start, faster steps."""
     seed: Seed = 0
     """Seed of initial weights, glyphs and episodes."""
-    out: Folder = Path("runs/fewshot")
-    """Folder for results.json, episode.png, learning.png and log.jsonl."""
+    out: Folder | None = None
+    """Folder for results.json, episode.png, learning.png and log.jsonl; runs/fewshot-METHOD-DATA when not given."""
     resume: bool = False
     """Go on with the run in --out, with its settings."""
 
     @property
     def folder(self) -> Path:
         """Of the run."""
-        return self.out
+        return self.out or Path("runs") / f"fewshot-{self.method}-{self.data}"
 
     @property
     def stops(self) -> str:
@@ -94,15 +94,15 @@ class Fewshot:
         state = train(self, images["train"])
         results = report(self, state.meta, images)
         results["seconds"] = round(time.perf_counter() - start, 1)
-        results["config"] = asdict(self) | {"out": str(self.out), "root": str(self.root)}
+        results["config"] = asdict(self) | {"out": str(self.folder), "root": str(self.root)}
         console.print(
             f"{self.method} on {self.data}, {self.ways} ways, {self.shots} shots: accuracy {results['accuracy']:.3f} "
             f"{between(*results['ci95'])} over {self.episodes} episodes of unseen classes; {results['seconds']:.0f} s; "
-            f"{self.out}/results.json, learning.png, episode.png"
+            f"{self.folder}/results.json, learning.png, episode.png"
         )
-        write_json(self.out / "results.json", results)
-        draw_learning(self.out)
-        draw_episode(self, images["test"], self.out / "episode.png")
+        write_json(self.folder / "results.json", results)
+        draw_learning(self.folder)
+        draw_episode(self, images["test"], self.folder / "episode.png")
 
 
 def check_episodes(config: Fewshot, images: dict[str, Classes]) -> None:
@@ -150,12 +150,12 @@ def train(config: Fewshot, classes: Classes) -> TrainState:
     groups = ("theta", "classifier") if pretrains else ("theta", "rule")
     learned = [tensor for group in groups for tensor in meta[group].values()]
     state = TrainState(meta, torch.optim.Adam(learned, lr=config.lr))
-    checkpoint = config.out / runs.CHECKPOINT
+    checkpoint = config.folder / runs.CHECKPOINT
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     episodes = Episodes(classes, config.ways, config.shots, config.queries)
     bar = training_bar(config.steps, state.step, config.compile)
-    with JsonlLog(config.out / runs.LOG, state.step) as log, bar as progress:
+    with JsonlLog(config.folder / runs.LOG, state.step) as log, bar as progress:
         fit(
             state,
             AllClasses(classes) if pretrains else episodes,

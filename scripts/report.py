@@ -77,10 +77,9 @@ class Report:
 
         started = time.monotonic()
         numbers: dict[str, Any] = {"machine": machine(), "seed": self.seed, "versions": versions(), "policies": {}}
-        sections = []
+        sections, policies = [], {name: find_policy(name) for name in self.policies}
         with progress_bar("rows") as bar, processes(cores()) as workers:
-            for name in self.policies:
-                stored = find_policy(name)
+            for name, stored in policies.items():
                 for env in env_names(stored.config.env):
                     title = name if env == stored.config.env else f"{name} in {env}"
                     job = bar.add_task(title, total=len(SHOWN) + 1, note="")

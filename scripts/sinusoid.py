@@ -62,15 +62,15 @@ class Sinusoid:
     """Compile the meta-loss: a minute at the start, each step 2 to 3 times faster."""
     seed: Seed = 0
     """Seed of initial weights and curves."""
-    out: Folder = Path("runs/sinusoid")
-    """Folder for results.json, curves.png, learning.png and log.jsonl."""
+    out: Folder | None = None
+    """Folder for results.json, curves.png, learning.png and log.jsonl; runs/sinusoid-METHOD-RULE when not given."""
     resume: bool = False
     """Go on with the run in --out, with its settings."""
 
     @property
     def folder(self) -> Path:
         """Of the run."""
-        return self.out
+        return self.out or Path("runs") / f"sinusoid-{self.method}-{self.rule}"
 
     @property
     def stops(self) -> str:
@@ -83,12 +83,12 @@ class Sinusoid:
         runs.check(self)
         runs.begin(self)
         state = train(self)
-        results = report(self, state.meta) | {"config": asdict(self) | {"out": str(self.out)}}
+        results = report(self, state.meta) | {"config": asdict(self) | {"out": str(self.folder)}}
         results["seconds"] = round(time.perf_counter() - start, 1)
         show(self, results)
-        write_json(self.out / "results.json", results)
-        draw_curves(self, state.meta, self.out / "curves.png")
-        draw_learning(self.out)
+        write_json(self.folder / "results.json", results)
+        draw_curves(self, state.meta, self.folder / "curves.png")
+        draw_learning(self.folder)
 
 
 def distribution(config: Sinusoid, n_query: int = 10) -> Sinusoids:
@@ -126,12 +126,12 @@ def train(config: Sinusoid) -> TrainState:
     groups = ("theta", "psi", "rule") if adapts else ("theta",)
     learned = [tensor for group in groups for tensor in meta[group].values()]
     state = TrainState(meta, torch.optim.Adam(learned, lr=config.lr))
-    checkpoint = config.out / runs.CHECKPOINT
+    checkpoint = config.folder / runs.CHECKPOINT
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     n_steps = 0 if config.method == "random" else config.steps
     bar = training_bar(n_steps, state.step, config.compile)
-    with JsonlLog(config.out / runs.LOG, state.step) as log, bar as progress:
+    with JsonlLog(config.folder / runs.LOG, state.step) as log, bar as progress:
         fit(
             state,
             distribution(config),
@@ -227,7 +227,7 @@ def show(config: Sinusoid, results: dict) -> None:
         console.print(
             f"  after {k:>2} steps {mean:6.3f}  {between(*results['ci95'][k])}   shuffled supports {shuffled:6.3f}"
         )
-    console.print(f"{results['seconds']:.0f} s; {config.out}/results.json, curves.png, learning.png")
+    console.print(f"{results['seconds']:.0f} s; {config.folder}/results.json, curves.png, learning.png")
 
 
 def draw_curves(config: Sinusoid, meta: MetaParams, path: Path) -> None:

@@ -94,6 +94,7 @@ def test_the_defaults_are_allowed(leaf: Leaf) -> None:
         (["collect", "--clip-fps", "nan"], "clip-fps: got nan, allowed 1 to 1000"),
         (["evaluate", "--policy", "push", "--env", "reach"], "policy push: got one for push, allowed one for reach"),
         (["compare", "--a", "reach", "--b", "place"], "policy place: got one for place, allowed one for reach"),
+        (["report", "reach", "nowhere"], "policy: got nowhere"),
         (["fewshot", "--shots", 6], "images for episodes: got 400 classes of at least 20 images; allowed: 5 classes"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from scripts import progress
-from scripts.progress import TrainingLog, progress_bar
+from scripts.progress import TrainingLog, progress_bar, training_bar
 
 
 class Clock:
@@ -75,6 +75,14 @@ def test_a_note_changes_without_a_line_and_what_was_done_before_is_not_said_agai
         bar.update(job, completed=2, note="second")
         bar.update(job, completed=2)
     assert lines(where) == ["sweep: 1 of 2 rows, 0:00:06, first", "sweep: 2 of 2 rows, 0:00:06, second"]
+
+
+@pytest.mark.parametrize(("step", "said"), [(0, "meta-training: 0 of 9 meta-steps, 0:00:00, compiling\n"), (9, "")])
+def test_compilation_is_said_while_it_lasts_and_when_there_is_any(
+    step: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with training_bar(9, step, compiles=True):
+        assert capsys.readouterr().out == said
 
 
 def test_a_terminal_gets_a_bar_that_prints_markup_as_it_is() -> None:
