@@ -1,11 +1,15 @@
-"""Processes of one thread each."""
+"""Processes of one thread each, which end with the process that started them."""
 
 import multiprocessing
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import connection, resource_tracker
+from typing import Any
 
 import torch
 
@@ -16,21 +20,53 @@ from demos.errors import DemoError
 def pool(number: int) -> Iterator[ProcessPoolExecutor]:
     """Processes, each kept to one core, started when there is work for them; the end of the `with` ends them.
 
+    An error or Ctrl+C in the `with` ends them amid their work. So does the end of this process, however it comes.
+
     Raises:
         DemoError: one died amid its work, whose result is then asked for.
     """
     # Spawned, not forked: a forked process hangs in OpenGL once its parent has used it.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(number, mp_context=context, initializer=one_thread)
+    executor = _Pool(number, mp_context=context, initializer=_begin)
+    before = set(multiprocessing.active_children())
     try:
         yield executor
-    except BrokenProcessPool as error:
-        raise DemoError(
-            "process: got one that ended amid its work (killed, out of memory, or crashed in the renderer), "
-            "allowed none; run it again"
-        ) from error
+    except BaseException as error:
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise DemoError(
+                "process: got one that ended amid its work (killed, out of memory, or crashed in the renderer), "
+                "allowed none; run it again"
+            ) from error
+        raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Ctrl+C reaches all processes of a terminal. Those of a pool leave it to the one that started them."""
+
+    def submit(self, task: Callable[..., Any], /, *args: Any, **options: Any) -> "Future[Any]":
+        # A process starts here, and what is blocked here is blocked there, from its first moment on.
+        resource_tracker.ensure_running()  # which would lift the block
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(task, *args, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _begin() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    one_thread()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def one_thread() -> None:

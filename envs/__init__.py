@@ -1,6 +1,17 @@
 """Robot environments, and the human who demonstrates in them. Importing this package registers the environments."""
 
+import os
+
 import gymnasium
+
+from envs.errors import RenderError
+
+try:
+    import mujoco  # noqa: F401  (it reads MUJOCO_GL, and loads the backend of that name)
+except Exception as error:
+    raise RenderError(
+        f"MUJOCO_GL: got {os.environ.get('MUJOCO_GL')!r} ({error}), allowed 'egl' or 'osmesa', installed, or nothing"
+    ) from error
 
 gymnasium.register(id="daml/Reach-v0", entry_point="envs.reaching:ReachEnv")
 gymnasium.register(id="daml/Push-v0", entry_point="envs.pushing:PushEnv")

@@ -7,6 +7,7 @@ context is kept for the thread and only MuJoCo's own context (a few ms) is made 
 import importlib
 import os
 import threading
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -42,8 +43,13 @@ def _new_opengl() -> Any:
     failures = []
     for backend in backends:
         try:
-            context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
-            context.make_current()
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", UserWarning)  # GLFW's errors
+                context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
+                context.make_current()
+            if said:
+                raise RenderError(str(said[0].message))
             _rendered_in.add(os.getpid())
             return context
         except Exception as error:

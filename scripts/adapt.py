@@ -1,11 +1,11 @@
 """`daml adapt`: one video file in, a policy for that task and a film of it out."""
 
 from dataclasses import dataclass
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from scripts.common import console, env_id
+from scripts.common import console, env_id, policy_for, write_json
+from scripts.inputs import Folder, Seconds, Seed, Side
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator
@@ -36,26 +36,25 @@ class Adapt:
     """Environment."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the robot's scene, when the video does not say which objects are in it."""
-    start: float = 0.0
+    start: Seconds = 0.0
     """Where in the video the demonstration starts [s]."""
-    end: float | None = None
+    end: Seconds | None = None
     """Where it ends [s]."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture that is not square is made so: its middle, or all of it between black bars."""
-    size: int = 256
+    size: Side = 256
     """Side of the film [px]."""
-    out: Path = Path("adapted")
+    out: Folder = Path("adapted")
     """Folder for the results."""
 
     def run(self) -> None:
         from agents.films import FPS, film
-        from agents.policies import load_policy, write_text
         from demos.video import contact_sheet, read_times, side_by_side, write_image, write_video
 
         environment = env_id(self.env)
-        stored = load_policy(self.policy or self.env)
+        stored = policy_for(self.env, self.policy)
         imitator = stored.imitator()
         scene, known = self._scene()
         times = read_times(self.video, start=self.start, end=self.end)
@@ -77,7 +76,7 @@ class Adapt:
             result |= {"success": episode.success, "right_object": episode.right_object, "distance": episode.distance}
             outcome = "success" if episode.success else f"failed, {100 * episode.distance:.0f} cm from the goal"
             console.print(f"{self.video}: {outcome}")
-        write_text(self.out / "result.json", dumps(result, indent=2) + "\n")
+        write_json(self.out / "result.json", result)
         for name in ("rollout.mp4", "result.json"):
             console.print(f"wrote {self.out / name}")
 

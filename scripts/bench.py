@@ -4,8 +4,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from json import dumps
-from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import subcommand
@@ -13,7 +11,8 @@ from tyro.conf import subcommand
 from scripts.bench_core import BenchCore
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
-from scripts.common import ENVIRONMENTS, console, env_id, machine
+from scripts.common import ENVIRONMENTS, console, env_id, machine, write_json
+from scripts.inputs import Count, File, Side
 
 
 @dataclass(frozen=True)
@@ -25,45 +24,34 @@ class BenchRender:
 
     env: str = "reach"
     """Environment."""
-    size: int = 64
+    size: Side = 64
     """Side of the frames [px]."""
-    rounds: int = 7
+    rounds: Count = 7
     """Times that the contestants take turns; medians are reported."""
-    json: Path | None = None
+    json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
-        from agents.errors import AgentError
-        from agents.policies import write_text
-
-        if self.rounds < 1:
-            raise AgentError(f"rounds: got {self.rounds}, allowed 1 or more")
         result = bench_render(env_id(self.env), self.size, self.rounds)
         console.print(f"{self.size} x {self.size} px, one process, {machine()}")
         for name, rate in result.items():
             console.print(f"{name:34s} {rate:8.0f} frames/s {100 * rate / result['bare mujoco.Renderer']:5.0f} %")
         if self.json:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self.json, dumps({"machine": machine(), "size": self.size} | result, indent=2) + "\n")
+            write_json(self.json, {"machine": machine(), "size": self.size} | result)
 
 
 @dataclass(frozen=True)
 class BenchExperts:
     """How often the scripted experts succeed, with 95 % Wilson intervals: alone, and disturbed as in collection."""
 
-    seeds: int = 200
+    seeds: Count = 200
     """Episodes of each environment, with seeds 0, 1, ..."""
     env: str | None = None
     """Environment; all of them when not given."""
-    json: Path | None = None
+    json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
-        from agents.errors import AgentError
-        from agents.policies import write_text
-
-        if self.seeds < 1:
-            raise AgentError(f"seeds: got {self.seeds}, allowed 1 or more")
         results = {}
         for name in [self.env] if self.env else ENVIRONMENTS:
             results[name] = bench_expert(env_id(name), self.seeds)
@@ -72,8 +60,7 @@ class BenchExperts:
                 console.print(f"{name:10s} {how:9s} {rate:6.3f} (95 % interval {low:.3f} to {high:.3f})")
             console.print(f"{name:10s} {results[name]['frames per CPU second']:.0f} frames a CPU second")
         if self.json:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self.json, dumps({"machine": machine(), "seeds": self.seeds} | results, indent=2) + "\n")
+            write_json(self.json, {"machine": machine(), "seeds": self.seeds} | results)
 
 
 @dataclass(frozen=True)

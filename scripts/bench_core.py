@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -12,6 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from scripts.common import write_json
+from scripts.inputs import Count, Folder, Natural
 
 if TYPE_CHECKING:
     import torch
@@ -33,26 +35,25 @@ class BenchCore:
     torchopt and higher take part where they are installed: pip install '.[bench]'.
     """
 
-    tasks: tuple[int, ...] = (4, 25)
+    tasks: tuple[Count, ...] = (4, 25)
     """Meta-batch sizes."""
-    inner_steps: tuple[int, ...] = (1, 5)
+    inner_steps: tuple[Natural, ...] = (1, 5)
     """Numbers of inner steps."""
-    rounds: int = 15
+    rounds: Count = 15
     """Turns each implementation gets; the median is reported."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where."""
     compile: bool = True
     """Also time ours compiled; it takes a minute for every row of the table."""
-    out: Path = Path("runs/bench_core")
+    out: Folder = Path("runs/bench_core")
     """Folder for results.json and speed.png."""
 
     def run(self) -> None:
         """Checks, times, prints a table, draws it."""
-        self.out.mkdir(parents=True, exist_ok=True)
         peak = peak_flops(self.device)
         rows = [bench_row(self, n, k, peak) for n in self.tasks for k in self.inner_steps]
         results = {"device": device_name(self.device), "peak_gflops": peak / 1e9, "rows": rows}
-        (self.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+        write_json(self.out / "results.json", results)
         draw(rows, self.out / "speed.png")
         print(f"{self.out}/results.json, speed.png")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import time
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.bench_core import TOLERANCE, device_name
+from scripts.common import write_json
+from scripts.inputs import Count, Folder, Seed
 
 if TYPE_CHECKING:
     import torch
@@ -40,20 +41,19 @@ class BenchTeaching:
     iterations is found by the same iterations compiled: the loop itself would take hours.
     """
 
-    iterations: int = 100_000
+    iterations: Count = 100_000
     """Of the loop."""
-    timed: int = 200
+    timed: Count = 200
     """Iterations of the loop that are timed."""
-    points: int = 10
+    points: Count = 10
     """Points shown of each curve."""
-    seed: int = 0
+    seed: Seed = 0
     """Of initial weights and curves."""
-    out: Path = Path("runs/bench_teaching")
+    out: Folder = Path("runs/bench_teaching")
     """Folder for results.json and teaching.png."""
 
     def run(self) -> None:
         """Checks, times, prints, draws."""
-        self.out.mkdir(parents=True, exist_ok=True)
         check(self)
         iteration = time_of_iteration(self)
         print(f"the loop: {1e3 * iteration:.1f} ms an iteration, {iteration * self.iterations:.0f} s for all")
@@ -74,7 +74,7 @@ class BenchTeaching:
             "reached": reached,
             "ratio": ratio,
         }
-        (self.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+        write_json(self.out / "results.json", results)
         draw(self, iteration, reference, seconds, losses)
         print(f"{self.out}/results.json, teaching.png")
 

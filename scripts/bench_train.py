@@ -8,12 +8,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.bench_core import peak_flops
-from scripts.common import console, env_names, find_device, keep_memory, machine
+from scripts.common import console, env_names, find_device, keep_memory, machine, write_json
+from scripts.inputs import Count, File
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator
@@ -43,23 +43,19 @@ class BenchTrain:
     """A dataset (`daml collect`); a small one is collected when not given."""
     map_tasks: Literal["vmap", "loop"] | None = None
     """All tasks at once, or one after the other; as the preset does it when not given."""
-    rounds: int = 15
+    rounds: Count = 15
     """Meta-steps that are timed; medians are reported."""
     device: str = "auto"
     """auto, cpu or cuda."""
-    json: Path | None = None
+    json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
         os.environ.setdefault("OMP_WAIT_POLICY", "active")  # as in training
         keep_memory()
-        from agents.errors import AgentError
-        from agents.policies import write_text
         from agents.presets import find_preset
         from daml import joined
 
-        if self.rounds < 1:
-            raise AgentError(f"rounds: got {self.rounds}, allowed 1 or more")
         find_preset(self.preset)
         env_names(self.env)
         with joined(device := find_device(self.device)) as team:
@@ -67,8 +63,7 @@ class BenchTrain:
             result = measure(self, device, team)
         show(result)
         if self.json and team.leads:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self.json, dumps(result, indent=2) + "\n")
+            write_json(self.json, result)
 
 
 def measure(config: BenchTrain, device: str, team: Team) -> dict[str, Any]:

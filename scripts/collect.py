@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 from scripts.common import console, env_id
+from scripts.inputs import Count, Folder, Natural, Seed, Side, Within
 from scripts.progress import progress_bar
 
 
@@ -14,29 +16,31 @@ class Collect:
     All cores work; the result depends on the seed only. A stopped collection goes on when it is started again.
     """
 
+    stops: ClassVar[str] = "the same command goes on"
+
     env: str = "reach"
     """Environment."""
     split: str = "train"
     """Objects: train, val or test."""
-    sets: int = 1200
+    sets: Count = 1200
     """Object sets; each has three objects, hence three tasks, or three for each verb."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything."""
-    out: Path = Path("data/reach")
+    out: Folder = Path("data/reach")
     """Folder of the dataset."""
-    size: int = 64
+    size: Side = 64
     """Side of the square frames [px]."""
-    glances: int = 0
+    glances: Natural = 0
     """Further images of each set through other cameras, which --preset precise learns from."""
-    lessons: int = 0
+    lessons: Annotated[int, Within(0, 1)] = 0
     """1: also the robot's own demonstrations where the human's are, which --preset mil learns from."""
-    workers: int | None = None
+    workers: Count | None = None
     """Processes; one for each core when not given."""
-    clips: int = 3
+    clips: Natural = 3
     """Also write this many human videos as mp4 files, to look at and to adapt to."""
-    clip_size: int = 256
+    clip_size: Side = 256
     """Side of those videos [px]."""
-    clip_fps: float = 20.0
+    clip_fps: Annotated[float, Within(1, 1000)] = 20.0
     """Their frames a second."""
 
     def run(self) -> None:

@@ -1,12 +1,18 @@
 """What the commands share: environment names, devices, the console, the machine."""
 
 import ctypes
+import json
+import math
 import os
 import platform
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from agents.policies import StoredPolicy
 
 ENVIRONMENTS = {
     "reach": "daml/Reach-v0",
@@ -22,7 +28,8 @@ ALL = "all"
 TOGETHER = ("reach", "push", "place", "pick-place")
 """...these: in each of them the video tells one thing, which object."""
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+"""Prints what it is given: a path may hold what looks like markup, and a line in a pipe is one line."""
 
 
 def env_id(name: str) -> str:
@@ -47,6 +54,56 @@ def env_names(name: str) -> list[str]:
     if name != ALL:
         env_id(name)
     return list(TOGETHER) if name == ALL else [name]
+
+
+def find_policy(name: str) -> "StoredPolicy":
+    """A policy by its folder, its run's folder, or its name.
+
+    Raises:
+        AgentError: there is none.
+    """
+    from agents.policies import load_policy
+
+    inside = Path(name) / "policy"
+    return load_policy(inside if (inside / "config.json").exists() else name)
+
+
+def policy_for(env: str, name: str | None) -> "StoredPolicy":
+    """The policy that acts in an environment; the one in the box when it has no name.
+
+    Raises:
+        AgentError: there is none, or it is for other environments.
+        EnvError: there is no such environment.
+    """
+    from agents.errors import AgentError
+
+    env_id(env)
+    stored = find_policy(name or env)
+    if env not in (meant := env_names(stored.config.env)):
+        raise AgentError(f"policy {name}: got one for {stored.config.env}, allowed one for {env}; or --env {meant[0]}")
+    return stored
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a file of JSON, whole or not at all, into a folder that is made; what is no number is null."""
+    from agents.policies import write_text
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The same without infinity and not-a-number, for which JSON has no word: they become None."""
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def between(low: float, high: float) -> str:
+    """An interval in words; of a single unit it is not known."""
+    return f"[{low:.3f}, {high:.3f}]" if math.isfinite(low) and math.isfinite(high) else "[unknown]"
 
 
 def find_device(name: str) -> str:

@@ -1,11 +1,10 @@
 """`daml compare`: two policies on the same tasks, paired."""
 
 from dataclasses import asdict, dataclass
-from json import dumps
-from pathlib import Path
 from typing import Any
 
-from scripts.common import console, cores, env_id
+from scripts.common import console, cores, env_id, policy_for, write_json
+from scripts.inputs import Count, File, Seed
 from scripts.progress import progress_bar
 
 
@@ -22,27 +21,26 @@ class Compare:
     """The second method's."""
     env: str = "reach"
     """Environment."""
-    tasks: int = 100
+    tasks: Count = 100
     """Tasks, each with one video."""
-    trials: int = 1
+    trials: Count = 1
     """Rollouts of each task."""
-    seed: int = 1
+    seed: Seed = 1
     """Of tasks, scenes and motions."""
     video: str = "human"
     """What the policies are shown, as in `daml evaluate`."""
-    json: Path | None = None
+    json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
         import numpy as np
 
         from agents.evaluation import evaluate_preset
-        from agents.policies import load_policy, write_text
         from agents.statistics import paired_difference, wilson
         from agents.workers import processes
 
         environment = env_id(self.env)
-        policies = {name: load_policy(name) for name in (*self.a, *self.b)}
+        policies = {name: policy_for(self.env, name) for name in (*self.a, *self.b)}
         successes: dict[str, np.ndarray] = {}
         with progress_bar("tasks") as bar, processes(cores()) as workers:
             for name, stored in policies.items():
@@ -78,5 +76,4 @@ class Compare:
             f"task), p = {difference.p:.2g}"
         )
         if self.json:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self.json, dumps(result, indent=2) + "\n")
+            write_json(self.json, result)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, subcommand
 
 from scripts.common import console
+from scripts.endings import plain
+from scripts.inputs import File, Folder
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,18 @@ class List:
 
         bad, folders = 0, find_recordings(self.folder)
         width = max(len(path.name) for path in folders)
-        console.print(f"{'episode':{width}s}  steps  success  distance  task", soft_wrap=True)
+        console.print(f"{'episode':{width}s}  steps  success  distance  task")
         for path in folders:
             try:
                 info = read_info(path)
             except DemoError as error:
                 bad += 1
-                console.print(f"{_clean(path.name):{width}s}  {_clean(error)}", soft_wrap=True)
+                console.print(f"{plain(path.name):{width}s}  {plain(error)}")
                 continue
             success = {True: "yes", False: "no", None: ""}[info.success]
             away = "" if info.distance is None else f"{100 * info.distance:.1f} cm"
-            line = f"{_clean(path.name):{width}s}  {info.steps:5d}  {success:7s}  {away:>8s}  {_clean(info.task)}"
-            console.print(line, soft_wrap=True)
+            line = f"{plain(path.name):{width}s}  {info.steps:5d}  {success:7s}  {away:>8s}  {plain(info.task)}"
+            console.print(line)
         console.print(f"{len(folders)} episodes" + (f", {bad} of them unreadable" if bad else ""))
 
 
@@ -44,7 +46,7 @@ class Show:
 
     episode: Positional[Path]
     """Folder of an episode."""
-    sheet: Path | None = None
+    sheet: File | None = None
     """Also write its images as one picture."""
 
     def run(self) -> None:
@@ -54,11 +56,11 @@ class Show:
         recording = read_recording(self.episode)
         for name, value in (asdict(recording.info) | asdict(recording.info.recipe)).items():
             if name != "recipe":
-                console.print(f"{name:12s} {value}", markup=False)
+                console.print(f"{name:12s} {value}")
         arrays = {f"observations/{name}": array for name, array in recording.observations.items()}
         for name, array in (arrays | {"actions": recording.actions, "rewards": recording.rewards}).items():
             span = f"{array.min():.3f} to {array.max():.3f}" if array.size else "nothing"
-            console.print(f"{name:20s} {array.dtype} {list(array.shape)}, {span}", markup=False)
+            console.print(f"{name:20s} {array.dtype} {list(array.shape)}, {span}")
         if self.sheet:
             write_image(self.sheet, contact_sheet(recording.images))
             console.print(f"wrote {self.sheet}")
@@ -82,7 +84,7 @@ class Verify:
                 verify(path)
             except DemoError as error:
                 bad.append(path.name)
-                console.print(_clean(f"{path.name}: {error}"), soft_wrap=True)
+                console.print(plain(f"{path.name}: {error}"))
         if bad:
             what = f"got {len(bad)} of {len(folders)} episodes that do not hold, allowed none"
             raise DemoError(f"verify {self.folder}: {what}")
@@ -113,7 +115,7 @@ class Export:
     """Folder of an episode, or of many."""
     format: Literal["lerobot", "robomimic"] = "lerobot"
     """Layout."""
-    out: Path = Path("exported")
+    out: Folder = Path("exported")
     """New folder (LeRobot), or folder for demos.hdf5 (robomimic)."""
 
     def run(self) -> None:
@@ -145,10 +147,3 @@ class Dataset:
 
     def run(self) -> None:
         self.what.run()
-
-
-def _clean(text: object) -> str:
-    """Text from a file, without the markup and the control codes it might have."""
-    from rich.markup import escape
-
-    return escape("".join(letter if letter.isprintable() else "?" for letter in str(text)))

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.common import console, cores, env_id
+from scripts.common import console, cores, env_id, policy_for
+from scripts.inputs import Count, Folder, Seed, Side
 from scripts.progress import progress_bar
 
 
@@ -19,13 +20,13 @@ class Demo:
     """Environment."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
-    seed: int = 0
+    seed: Seed = 0
     """Of tasks, scenes and motions."""
-    tasks: int = 60
+    tasks: Count = 60
     """Tasks to count success on."""
-    size: int = 256
+    size: Side = 256
     """Side of each picture of the film [px]."""
-    out: Path = Path("demo")
+    out: Folder = Path("demo")
     """Folder for the film."""
     quick: bool = False
     """A smoke run: few tasks."""
@@ -36,7 +37,6 @@ class Demo:
         from agents.evaluation import evaluate
         from agents.films import FPS, film_beside_human
         from agents.imitation import adapt_to_video
-        from agents.policies import load_policy
         from agents.workers import processes
         from demos.human import human_video
         from demos.tasks import N_OBJECTS, sample_task_set, task_of
@@ -44,7 +44,7 @@ class Demo:
 
         config = replace(self, tasks=3) if self.quick else self
         environment = env_id(config.env)
-        stored = load_policy(config.policy or config.env)
+        stored = policy_for(config.env, config.policy)
         imitator = stored.imitator()
         tasks = sample_task_set(config.seed, "test", 0, env_id=environment)
         reels = []

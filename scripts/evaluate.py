@@ -1,10 +1,9 @@
 """`daml evaluate`: one-shot success on tasks never seen, with controls."""
 
 from dataclasses import dataclass
-from json import dumps
-from pathlib import Path
 
-from scripts.common import console, cores, env_id
+from scripts.common import console, cores, env_id, policy_for, write_json
+from scripts.inputs import Count, File, Seed
 from scripts.progress import progress_bar
 
 
@@ -22,11 +21,11 @@ class Evaluate:
     """Environment."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
-    tasks: int = 100
+    tasks: Count = 100
     """Tasks, each with one video."""
-    trials: int = 2
+    trials: Count = 2
     """Rollouts of each task, each in a scene of its own."""
-    seed: int = 0
+    seed: Seed = 0
     """Of tasks, scenes and motions."""
     video: str = "human"
     """What the policy is shown: human, or a control (see above)."""
@@ -35,20 +34,18 @@ class Evaluate:
     gap: tuple[str, ...] = ()
     """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
     view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors (0 to 2)."""
-    workers: int | None = None
+    workers: Count | None = None
     """Processes; one for each core when not given."""
-    json: Path | None = None
+    json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
         from agents.evaluation import evaluate_preset
-        from agents.policies import load_policy, write_text
         from agents.workers import processes
         from demos.gap import parse
 
         gap = parse(self.gap)
-        environment, name = env_id(self.env), self.policy or self.env
-        stored = load_policy(name)
+        environment, stored = env_id(self.env), policy_for(self.env, self.policy)
         number = cores() if self.workers is None else self.workers
         with progress_bar("tasks") as bar, processes(number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
@@ -66,11 +63,14 @@ class Evaluate:
                 workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
-        asked = {"seed": self.seed, "policy": name, "video": self.video, "split": self.split, "gap": self.gap}
+        asked = {
+            "seed": self.seed,
+            "policy": self.policy or self.env,
+            "video": self.video,
+            "split": self.split,
+            "gap": self.gap,
+        }
         result = report.summary() | asked
-        if self.json:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self.json, dumps(result, indent=2) + "\n")
         console.print(
             f"{self.env}, {self.split} objects, video: {self.video}{''.join(f', {level}' for level in self.gap)}: "
             f"success {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to {result['ci_high']:.3f}), "
@@ -85,6 +85,8 @@ class Evaluate:
                 f"{result['as_shown']:.3f}; trials by what was asked (rows) and what was done, to any object:"
             )
             console.print(confusion_table(result["verbs"]))
+        if self.json:
+            write_json(self.json, result)
 
 
 def confusion_table(verbs: dict[str, dict[str, int]]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from scripts import runs
+from scripts.common import between, console, write_json
+from scripts.inputs import Count, Folder, Natural, Rate, Seed, Within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,34 +41,44 @@ class Fewshot:
     """Images."""
     root: Path | None = None
     """Folder of omniglot or miniimagenet."""
-    ways: int = 5
+    ways: Annotated[int, Within(2)] = 5
     """Classes to tell apart."""
-    shots: int = 1
+    shots: Count = 1
     """Examples shown of each."""
-    queries: int = 5
+    queries: Count = 5
     """Images of each class to classify, in training."""
-    filters: int = 32
+    filters: Count = 32
     """Filters in each of the four convolutions."""
-    inner_steps: int = 3
+    inner_steps: Natural = 3
     """Inner steps, in training and in the report."""
-    rate: float = 0.1
+    rate: Rate = 0.1
     """Where the inner rates, or the LSTM's input gate, start."""
-    steps: int = 2000
-    """Meta-steps."""
-    tasks: int = 8
+    steps: Count = 2000
+    """Meta-steps. A run that is resumed may be given more."""
+    tasks: Count = 8
     """Episodes in a meta-batch."""
-    lr: float = 2e-3
+    lr: Rate = 2e-3
     """Outer learning rate of Adam; it falls to zero along a cosine."""
-    episodes: int = 600
+    episodes: Count = 600
     """Test episodes in the report."""
     compile: bool = True
     """Compile the meta-loss: a minute at the start, faster steps."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of initial weights, glyphs and episodes."""
-    out: Path = Path("runs/fewshot")
-    """Folder for results.json, episode.png, learning.png and log.jsonl."""
+    out: Folder | None = None
+    """Folder for results.json, episode.png, learning.png and log.jsonl; runs/fewshot-METHOD-DATA when not given."""
     resume: bool = False
-    """Go on from the checkpoint in the folder."""
+    """Go on with the run in --out, with its settings."""
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.out or Path("runs") / f"fewshot-{self.method}-{self.data}"
+
+    @property
+    def stops(self) -> str:
+        """What it means to stop it."""
+        return runs.stops(self.folder)
 
     def run(self) -> None:
         """Trains, evaluates on classes never seen, and writes what came out."""
@@ -77,21 +90,38 @@ class Fewshot:
             split: load_classes(self.data, split, self.root, self.seed) for split in ("train", "validation", "test")
         }
         with joined() as team:
+            if team.leads:
+                runs.check(self)
+                check_episodes(self, images)
+                runs.begin(self)
             state = train(self, images["train"], team)
         if not team.leads:
             return
         results = report(self, state.meta, images)
         results["seconds"] = round(time.perf_counter() - start, 1)
-        results["config"] = asdict(self) | {"out": str(self.out), "root": str(self.root)}
-        (self.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-        draw_learning(self.out)
-        draw_episode(self, images["test"], self.out / "episode.png")
-        low, high = results["ci95"]
-        print(
+        results["config"] = asdict(self) | {"out": str(self.folder), "root": str(self.root)}
+        console.print(
             f"{self.method} on {self.data}, {self.ways} ways, {self.shots} shots: accuracy {results['accuracy']:.3f} "
-            f"[{low:.3f}, {high:.3f}] over {self.episodes} episodes of unseen classes; {results['seconds']:.0f} s; "
-            f"{self.out}/results.json, learning.png, episode.png"
+            f"{between(*results['ci95'])} over {self.episodes} episodes of unseen classes; {results['seconds']:.0f} s; "
+            f"{self.folder}/results.json, learning.png, episode.png"
         )
+        write_json(self.folder / "results.json", results)
+        draw_learning(self.folder)
+        draw_episode(self, images["test"], self.folder / "episode.png")
+
+
+def check_episodes(config: Fewshot, images: dict[str, Classes]) -> None:
+    """Draws no episode, but makes sure that there are enough images for those of training and of the report.
+
+    Raises:
+        MetaLearningError: there are not.
+    """
+    from daml.tasks.fewshot import Episodes
+
+    queries = {"train": config.queries, "validation": QUERIES, "test": QUERIES}
+    asked = ["train", "test"] + ["validation"] * (config.method == "finetune")
+    for split in asked:
+        Episodes(images[split], config.ways, config.shots, queries[split])
 
 
 def learner_of(config: Fewshot, classes: Classes, n_steps: int) -> MetaLearner:
@@ -125,11 +155,11 @@ def train(config: Fewshot, classes: Classes, team: Team) -> TrainState:
     groups = ("theta", "classifier") if pretrains else ("theta", "rule")
     learned = [tensor for group in groups for tensor in meta[group].values()]
     state = TrainState(meta, torch.optim.Adam(learned, lr=config.lr))
-    checkpoint = config.out / "checkpoint.safetensors"
+    checkpoint = config.folder / runs.CHECKPOINT
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     episodes = Episodes(classes, config.ways, config.shots, config.queries)
-    with training_log(config.out, config.steps, state.step, team) as log:
+    with training_log(config.folder, config.steps, state.step, team, config.compile) as log:
         fit(
             state,
             AllClasses(classes) if pretrains else episodes,
@@ -168,6 +198,7 @@ def tuned(config: Fewshot, meta: MetaParams, classes: Classes) -> tuple[MetaPara
 
 def report(config: Fewshot, meta: MetaParams, images: dict[str, Classes]) -> dict:
     """Accuracy on episodes of test classes, with a 95 % interval of its mean over episodes."""
+    from agents.statistics import normal
     from daml.tasks.fewshot import Episodes
 
     meta, n_steps = tuned(config, meta, images["validation"])
@@ -175,11 +206,10 @@ def report(config: Fewshot, meta: MetaParams, images: dict[str, Classes]) -> dic
     test = Episodes(images["test"], config.ways, config.shots, QUERIES)
     values = accuracies(learner, meta, test, config.episodes, [config.seed, 0, 1])
     final = values[:, -1]
-    margin = 1.96 * final.std(ddof=1) / math.sqrt(len(final))
     return {
         "method": config.method,
         "accuracy": float(final.mean()),
-        "ci95": [float(final.mean() - margin), float(final.mean() + margin)],
+        "ci95": normal(final),
         "accuracy_after_steps": {str(k): float(values[:, k].mean()) for k in range(n_steps + 1)},
         "episodes": config.episodes,
     }
@@ -217,7 +247,7 @@ def draw_learning(folder: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    values = np.array([record["accuracy"] for record in read_log(folder / "log.jsonl")])
+    values = np.array([record["accuracy"] for record in read_log(folder / runs.LOG)])
     width = max(1, len(values) // 100)
     means = values[: len(values) // width * width].reshape(-1, width).mean(axis=1)
     figure, axis = plt.subplots(figsize=(6, 3.6))

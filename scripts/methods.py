@@ -3,9 +3,11 @@
 from dataclasses import asdict, dataclass
 from json import dumps, loads
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from scripts.common import console, cores, env_id, find_device, keep_memory, machine
+from scripts import runs
+from scripts.common import console, cores, env_id, find_device, keep_memory, machine, write_json
+from scripts.inputs import Count, Folder
 from scripts.progress import progress_bar
 from scripts.train import EVALUATION_SEED, Train, common_sizes, task_distribution
 
@@ -26,19 +28,21 @@ class Methods:
     methods.png into --out, again after each training.
     """
 
+    stops: ClassVar[str] = "the same command goes on"
+
     envs: tuple[str, ...] = ("reach",)
     """Environments."""
     presets: tuple[str, ...] = PRESETS
     """Kinds of policies, as `daml train --preset` takes them."""
-    seeds: int = 3
+    seeds: Count = 3
     """Trainings of each."""
-    sets: int = 2000
+    sets: Count = 2000
     """Object sets to collect."""
-    steps: int | None = None
+    steps: Count | None = None
     """Meta-steps; the preset's own number when not given."""
-    tasks: int = 100
+    tasks: Count = 100
     """Tasks of the evaluation, each with one video and one rollout."""
-    out: Path = Path("methods")
+    out: Folder = Path("methods")
     """Folder for demonstrations, trainings and results."""
     quick: bool = False
     """A smoke run: few sets, few steps, few tasks."""
@@ -72,7 +76,7 @@ class Methods:
             outcomes.append(self._outcome(training))
             rows = table(outcomes)
             said = {"machine": machine(), "rows": rows, "trainings": outcomes}
-            write_text(self.out / "methods.json", dumps(said, indent=2) + "\n")
+            write_json(self.out / "methods.json", said)
             write_text(self.out / "methods.md", markdown(rows))
         draw(self.out / "methods.png", rows)
         console.print(markdown(rows))
@@ -113,18 +117,18 @@ class Methods:
         name, shown = training.preset, find_preset(training.preset).shown
         trained = METHOD if name == ORACLE else name
         run = self.out / f"{training.env}-{trained}-{training.seed}"
-        training = replace(training, preset=trained, out=run, resume=True)
-        preset = find_preset(trained)
-        preset = replace(preset, steps=training.steps or preset.steps)
+        training = replace(training, preset=trained, out=run, resume=(run / runs.SETTINGS).exists()).settled()
+        preset = training.its_preset()
         device = find_device("auto")
         training.check(preset)
+        runs.check(training)
         # All trainings of an environment share the demonstrations that are collected first: with what every preset
         # needs, so that others can be compared later.
         imitators = [find_preset(each).imitator(0) for each in {*PRESETS, *self.presets}]
         datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(imitators)
         sizes = common_sizes(datasets)
         tasks = task_distribution(preset, sizes, datasets, device)
-        training.write()
+        runs.begin(training)
         meta = training.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
         with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=training.eval_tasks, note="")
@@ -147,7 +151,7 @@ class Methods:
             "seed": training.seed,
             "steps": preset.steps,
             "sets": training.sets,
-            "minutes": round(read_log(run / "log.jsonl")[-1]["seconds"] / 60, 1),
+            "minutes": round(read_log(run / runs.LOG)[-1]["seconds"] / 60, 1),
             "successes": report.successes.astype(int).tolist(),
             "nearest": report.nearest.astype(int).tolist(),
         }

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from scripts.common import console, env_id
+from scripts.common import console, env_id, policy_for
+from scripts.inputs import Count, Folder, Natural, Seed, Side
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Record:
     `daml dataset` lists, checks and exports them, and `daml adapt` takes the film of a human.
     """
 
+    stops: ClassVar[str] = "the same command goes on"
+
     env: str = "reach"
     """Environment."""
     by: Literal["expert", "human", "policy"] = "expert"
@@ -39,15 +42,15 @@ class Record:
     """Folder of a policy, for `--by policy`; the one in the box when not given."""
     split: Literal["train", "val", "test"] = "test"
     """Objects."""
-    episodes: int = 3
+    episodes: Count = 3
     """How many: one for each task of a set, then the next set."""
-    trial: int = 0
+    trial: Natural = 0
     """Number of the robot's scene of each task: other positions, light and camera."""
-    seed: int = 0
+    seed: Seed = 0
     """Of objects, scenes and motions."""
-    size: int = 256
+    size: Side = 256
     """Side of the film [px]."""
-    out: Path = Path("recordings")
+    out: Folder = Path("recordings")
     """Folder for the episodes."""
 
     def run(self) -> None:
@@ -58,8 +61,6 @@ class Record:
         from demos.recording import folder_name
         from demos.tasks import task_of
 
-        if self.episodes < 1:
-            raise DemoError(f"episodes: got {self.episodes}, allowed 1 or more")
         environment = env_id(self.env)
         recipes = [
             Recipe(environment, self.seed, self.split, *task_of(environment, number), self.trial)
@@ -110,10 +111,9 @@ class Record:
 
         if self.policy_name is None:
             return lambda recipe: expert(recipe.env_id), SIZE
-        from agents.policies import load_policy
         from demos.human import human_video
 
-        stored = load_policy(self.policy_name)
+        stored = policy_for(self.env, self.policy)
         imitator = stored.imitator()
 
         def imitate(recipe: "Recipe") -> "Actor":

@@ -1,12 +1,12 @@
 """`daml replay`: a recorded episode, done again."""
 
 from dataclasses import asdict, dataclass
-from json import dumps
 from pathlib import Path
 
 from tyro.conf import Positional
 
-from scripts.common import console
+from scripts.common import console, write_json
+from scripts.inputs import Side
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,10 @@ class Replay:
 
     episode: Positional[Path]
     """Folder of an episode of `daml record`, or a folder of such: all are replayed."""
-    size: int = 256
+    size: Side = 256
     """Side of the film [px]."""
 
     def run(self) -> None:
-        from agents.policies import write_text
         from demos.episodes import find_recordings, read_recording
         from demos.replay import replay
         from demos.video import write_video
@@ -34,7 +33,7 @@ class Replay:
             recording = read_recording(folder)
             deviation, film = replay(recording, self.size)
             write_video(folder / "replay.mp4", film, recording.info.fps)
-            write_text(folder / "replay.json", dumps(asdict(deviation), indent=2) + "\n")
+            write_json(folder / "replay.json", asdict(deviation))
             what = f"{deviation.metres:.2g} m, {deviation.radians:.2g} rad, " if recording.info.by != "human" else ""
             console.print(
                 f"{folder.name}: {recording.info.steps} steps, largest deviation {what}"

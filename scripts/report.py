@@ -8,13 +8,13 @@ import platform
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from scripts.common import console, cores, env_id, env_names, machine
+from scripts.common import console, cores, env_id, env_names, find_policy, machine, write_json
+from scripts.inputs import Count, Folder, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ class Report:
 
     policies: Positional[tuple[str, ...]] = ("reach",)
     """Folders of policies, runs of `daml train`, or names of policies in the box."""
-    tasks: int = 60
+    tasks: Count = 60
     """Tasks for each row, each with one video and one rollout, on objects of the meta-test split."""
-    seed: int = 1
+    seed: Seed = 1
     """Of tasks, scenes and motions."""
-    out: Path = Path("report")
+    out: Folder = Path("report")
     """Folder for report.html and report.json."""
     quick: bool = False
     """A smoke run: three tasks a row."""
@@ -79,10 +79,9 @@ class Report:
 
         started = time.monotonic()
         numbers: dict[str, Any] = {"machine": machine(), "seed": self.seed, "versions": versions(), "policies": {}}
-        sections = []
+        sections, policies = [], {name: find_policy(name) for name in self.policies}
         with progress_bar("rows") as bar, processes(cores()) as workers:
-            for name in self.policies:
-                stored = find_policy(name)
+            for name, stored in policies.items():
                 for env in env_names(stored.config.env):
                     title = name if env == stored.config.env else f"{name} in {env}"
                     videos = shown_in(env_id(env))
@@ -98,8 +97,7 @@ class Report:
                     sections.append(section(title, said, self._pictures(stored, env, results["human"])))
                     bar.advance(job)
         numbers["seconds"] = round(time.monotonic() - started, 1)
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_text(self.out / "report.json", dumps(numbers, indent=2) + "\n")
+        write_json(self.out / "report.json", numbers)
         write_text(self.out / "report.html", page(numbers, sections))
         console.print(f"report: {self.out / 'report.html'}, its numbers: {self.out / 'report.json'}")
 
@@ -167,14 +165,6 @@ class Report:
 def _first(flags: "np.ndarray") -> list[int]:
     """Numbers of the first few tasks that are flagged."""
     return [int(i) for i in flags.nonzero()[0][:FILMS]]
-
-
-def find_policy(name: str) -> "StoredPolicy":
-    """A policy by its folder, its run's folder, or its name."""
-    from agents.policies import load_policy
-
-    inside = Path(name) / "policy"
-    return load_policy(inside if (inside / "config.json").exists() else name)
 
 
 def learning_curve(name: str) -> list[dict[str, float]]:

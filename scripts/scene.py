@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from scripts.common import console, env_id
+from scripts.inputs import Folder, Seed
 
 
 @dataclass(frozen=True)
@@ -19,21 +20,16 @@ class Scene:
     """Environment."""
     split: Literal["train", "val", "test", "test-textures", "test-shapes"] = "train"
     """Objects."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the scene."""
-    out: Path = Path("scene")
+    out: Folder = Path("scene")
     """New folder."""
 
     def run(self) -> None:
         import gymnasium
 
-        from demos.recipe import MOST
-        from envs.errors import EnvError
-
-        if not 0 <= self.seed <= MOST["seed"]:
-            raise EnvError(f"seed: got {self.seed}, allowed 0 to {MOST['seed']}")
         with closing(gymnasium.make(env_id(self.env), split=self.split, disable_env_checker=True)) as env:
             env.reset(seed=self.seed)
             path = env.unwrapped.save(self.out)  # type: ignore[attr-defined]
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
-        console.print(f"look at it: python -m mujoco.viewer --mjcf={path}", markup=False, soft_wrap=True)
+        console.print(f"wrote {path}")
+        console.print(f"look at it: python -m mujoco.viewer --mjcf={path}")

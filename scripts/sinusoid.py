@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from scripts import runs
+from scripts.common import between, console, write_json
+from scripts.inputs import Count, Folder, Natural, Rate, Seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,32 +40,42 @@ class Sinusoid:
     """Curves: amplitude 0.1 to 5 and phase 0 to pi, or two curves opposite in phase."""
     rule: Literal["gradient", "lstm"] = "gradient"
     """Inner update rule: gradient descent with learned rates, or an LSTM."""
-    points: int = 5
+    points: Count = 5
     """Points shown of each curve."""
-    hidden: int = 40
+    hidden: Count = 40
     """Units in each of the two hidden layers."""
-    inner_steps: int = 5
+    inner_steps: Natural = 5
     """Inner steps in meta-training."""
-    rate: float = 0.01
+    rate: Rate = 0.01
     """Where the learned inner rates start."""
-    steps: int = 10_000
-    """Meta-steps."""
-    tasks: int = 25
+    steps: Count = 10_000
+    """Meta-steps. A run that is resumed may be given more."""
+    tasks: Count = 25
     """Curves in a meta-batch."""
-    lr: float = 1e-3
+    lr: Rate = 1e-3
     """Outer learning rate of Adam; it falls to zero along a cosine."""
     leak: bool = False
     """Draw x of the support from a half of the interval that gives the phase away (the teaching example's fault)."""
-    test_tasks: int = 600
+    test_tasks: Count = 600
     """Held-out curves in the report."""
     compile: bool = True
     """Compile the meta-loss: a minute at the start, each step 2 to 3 times faster."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of initial weights and curves."""
-    out: Path = Path("runs/sinusoid")
-    """Folder for results.json, curves.png, learning.png and log.jsonl."""
+    out: Folder | None = None
+    """Folder for results.json, curves.png, learning.png and log.jsonl; runs/sinusoid-METHOD-RULE when not given."""
     resume: bool = False
-    """Go on from the checkpoint in the folder."""
+    """Go on with the run in --out, with its settings."""
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.out or Path("runs") / f"sinusoid-{self.method}-{self.rule}"
+
+    @property
+    def stops(self) -> str:
+        """What it means to stop it."""
+        return runs.stops(self.folder)
 
     def run(self) -> None:
         """Trains, evaluates on held-out curves, and writes what came out."""
@@ -70,15 +83,18 @@ class Sinusoid:
         from daml import joined
 
         with joined() as team:
+            if team.leads:
+                runs.check(self)
+                runs.begin(self)
             state = train(self, team)
         if not team.leads:
             return
-        results = report(self, state.meta) | {"config": asdict(self) | {"out": str(self.out)}}
+        results = report(self, state.meta) | {"config": asdict(self) | {"out": str(self.folder)}}
         results["seconds"] = round(time.perf_counter() - start, 1)
-        (self.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-        draw_curves(self, state.meta, self.out / "curves.png")
-        draw_learning(self.out)
         show(self, results)
+        write_json(self.folder / "results.json", results)
+        draw_curves(self, state.meta, self.folder / "curves.png")
+        draw_learning(self.folder)
 
 
 def distribution(config: Sinusoid, n_query: int = 10) -> Sinusoids:
@@ -116,11 +132,11 @@ def train(config: Sinusoid, team: Team) -> TrainState:
     groups = ("theta", "psi", "rule") if adapts else ("theta",)
     learned = [tensor for group in groups for tensor in meta[group].values()]
     state = TrainState(meta, torch.optim.Adam(learned, lr=config.lr))
-    checkpoint = config.out / "checkpoint.safetensors"
+    checkpoint = config.folder / runs.CHECKPOINT
     if config.resume and checkpoint.exists():
         load_state(checkpoint, state)
     n_steps = 0 if config.method == "random" else config.steps
-    with training_log(config.out, n_steps, state.step, team) as log:
+    with training_log(config.folder, n_steps, state.step, team, config.compile) as log:
         fit(
             state,
             distribution(config),
@@ -192,6 +208,8 @@ def report(config: Sinusoid, meta: MetaParams) -> dict:
     """Held-out errors with 95 % intervals, and the control: every curve adapted to another one's support."""
     import torch
 
+    from agents.statistics import normal
+
     meta = tuned(replace(config, rule="gradient"), meta)
     learner, tasks = learner_of(config, REPORTED[-1]), held_out(config, config.test_tasks, stream=1)
     errors = errors_by_step(learner, meta, tasks)
@@ -200,27 +218,22 @@ def report(config: Sinusoid, meta: MetaParams) -> dict:
     return {
         "method": config.method,
         "mse_after_steps": {str(k): float(errors[:, k].mean()) for k in REPORTED},
-        "ci95": {str(k): interval(errors[:, k]) for k in REPORTED},
+        "ci95": {str(k): normal(errors[:, k]) for k in REPORTED},
         "mse_shuffled_supports": {str(k): float(shuffled[:, k].mean()) for k in REPORTED},
         "test_tasks": config.test_tasks,
     }
 
 
-def interval(values: np.ndarray) -> list[float]:
-    """95 % interval of the mean over tasks, by the normal approximation."""
-    margin = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
-    return [float(values.mean() - margin), float(values.mean() + margin)]
-
-
 def show(config: Sinusoid, results: dict) -> None:
     """The numbers, for the terminal."""
-    print(f"held-out mean squared error, {config.method}, {config.points} points, {config.test_tasks} curves")
+    console.print(f"held-out mean squared error, {config.method}, {config.points} points, {config.test_tasks} curves")
     for k in map(str, REPORTED):
-        low, high = results["ci95"][k]
         shuffled = results["mse_shuffled_supports"][k]
         mean = results["mse_after_steps"][k]
-        print(f"  after {k:>2} steps {mean:6.3f}  [{low:.3f}, {high:.3f}]   shuffled supports {shuffled:6.3f}")
-    print(f"{results['seconds']:.0f} s; {config.out}/results.json, curves.png, learning.png")
+        console.print(
+            f"  after {k:>2} steps {mean:6.3f}  {between(*results['ci95'][k])}   shuffled supports {shuffled:6.3f}"
+        )
+    console.print(f"{results['seconds']:.0f} s; {config.folder}/results.json, curves.png, learning.png")
 
 
 def draw_curves(config: Sinusoid, meta: MetaParams, path: Path) -> None:
@@ -269,7 +282,7 @@ def draw_learning(folder: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    records = read_log(folder / "log.jsonl")
+    records = read_log(folder / runs.LOG)
     if not records:
         return
     figure, axis = plt.subplots(figsize=(6, 3.6))

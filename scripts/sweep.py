@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional
 
-from scripts.common import console, cores, env_id, machine
+from scripts.common import console, cores, env_id, machine, policy_for, write_json
+from scripts.inputs import Count, Folder, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -77,32 +77,32 @@ class Sweep:
     videos, and what adapts.
     """
 
+    stops: ClassVar[str] = "the rows that were done are in --out; the same command begins anew"
+
     what: Annotated[Literal["gaps", "controls", "ablations"], Positional]
     """gaps, controls or ablations."""
     env: str = "reach"
     """Environment."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
-    tasks: int = 100
+    tasks: Count = 100
     """Tasks for each row, each with one video; the same ones in every row, wherever the objects are the same."""
-    trials: int = 1
+    trials: Count = 1
     """Rollouts of each task."""
-    seed: int = 1
+    seed: Seed = 1
     """Of tasks, scenes and motions."""
-    out: Path = Path("sweeps")
+    out: Folder = Path("sweeps")
     """Folder of the results, which are called WHAT-ENV."""
     quick: bool = False
     """A smoke run: three tasks a row."""
 
     def run(self) -> None:
-        from agents.policies import load_policy, write_text
         from agents.workers import processes
 
         sweep = replace(self, tasks=3) if self.quick else self
-        stored = load_policy(self.policy or self.env)
+        stored = policy_for(self.env, self.policy)
         conditions = list(SWEEPS[self.what](self.env))
         rows: dict[str, dict[str, Any]] = {}
-        self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"{self.what}-{self.env}"
         result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
         result |= {"machine": machine(), "rows": rows}
@@ -112,7 +112,7 @@ class Sweep:
                 bar.update(job, note=condition.name)
                 report = sweep.evaluate(condition, stored, workers)
                 rows[condition.name] = report.summary() | {"condition": asdict(condition)}
-                write_text(path.with_suffix(".json"), dumps(result, indent=2) + "\n")  # a stop loses one row
+                write_json(path.with_suffix(".json"), result)  # a stop loses one row
                 bar.advance(job)
         draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
         console.print(f"{'':24s}  success  95 % interval    right object")

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from scripts.common import console, env_id
+from scripts.common import console, env_id, policy_for
+from scripts.inputs import Folder, Seed, Within
 
 if TYPE_CHECKING:
     import mujoco
@@ -37,15 +38,17 @@ class Teach:
     only (127.0.0.1).
     """
 
+    stops: ClassVar[str] = "the films that were saved are in --out"
+
     env: str = "reach"
     """Environment: reach."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the scenes."""
-    port: int = 8080
+    port: Annotated[int, Within(0, 65535)] = 8080
     """Of the page."""
-    out: Path = Path("taught")
+    out: Folder = Path("taught")
     """Folder of the films."""
 
     def run(self) -> None:
@@ -66,11 +69,10 @@ class Teach:
         import viser
 
         from agents.errors import AgentError
-        from agents.policies import load_policy
 
         if self.env != "reach":
             raise AgentError(f"env: got {self.env!r}, allowed 'reach': a pointing hand can be dragged, and no other")
-        stored = load_policy(self.policy or self.env)
+        stored = policy_for(self.env, self.policy)
         server = viser.ViserServer(host=HOST, port=self.port, label="daml teach", verbose=False)
         return Page(server, stored, env_id(self.env), self.seed, self.out)
 

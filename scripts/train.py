@@ -1,16 +1,16 @@
 """`daml train`: collect, meta-train, evaluate; stop it at any moment, `--resume` goes on."""
 
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from json import dumps, loads
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts import runs
 from scripts.common import ALL, console, cores, env_id, env_names, find_device, keep_memory, machine
+from scripts.inputs import Count, Folder, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
@@ -45,25 +45,25 @@ class Train:
     """Kind of policy: fast (shared trunk, minutes on a CPU), precise (finds the goal more exactly, for longer), paper
     (the literal network and loss, for a GPU), or one of those that fast is compared with: contextual, lstm, mil,
     temporal, linear, hand-written, first-order, no-hint, cloning."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
-    out: Path | None = None
+    out: Folder | None = None
     """Folder of the run; runs/ENV when not given."""
-    sets: int = 2000
+    sets: Count = 2000
     """Object sets to collect of each environment; each has three tasks, or three for each verb."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
     each environment, called by its name."""
-    steps: int | None = None
-    """Meta-steps; the preset's own number when not given."""
-    eval_tasks: int = 100
+    steps: Count | None = None
+    """Meta-steps; the preset's own number when not given. A run that is resumed may be given more."""
+    eval_tasks: Count = 100
     """Tasks of the evaluation at the end."""
-    eval_trials: int = 2
+    eval_trials: Count = 2
     """Rollouts of each."""
     device: str = "auto"
     """auto, cpu or cuda."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Go on with the run in --out, with its settings."""
     quick: bool = False
     """A smoke run of a minute: few sets, few steps, few tasks."""
 
@@ -71,14 +71,10 @@ class Train:
         # Threads that wait actively stay in step when other programs want the cores. Read when torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "active")
         keep_memory()
-        from agents.presets import find_preset
         from daml import joined
 
-        run = replace(self, out=self.folder)
-        if self.quick:
-            run = replace(run, sets=8, steps=6, eval_tasks=3, eval_trials=1)
-        preset = find_preset(run.preset)
-        preset = replace(preset, steps=run.steps or preset.steps)
+        run = self.settled()
+        preset = run.its_preset()
         device = find_device(run.device)
         with joined(device) as team:
             team.share(preset.tasks)
@@ -86,6 +82,9 @@ class Train:
             with team.leader_first():
                 if team.leads:
                     run.check(preset)
+                    runs.check(run)
+                    if run.data is None:
+                        runs.begin(run)  # before there is data: what is stopped amid collection is a run already
                 else:
                     # It opens what the leader has collected, and has nothing to say.
                     console.quiet = True
@@ -94,7 +93,7 @@ class Train:
             sizes = common_sizes(datasets)
             tasks = task_distribution(preset, sizes, datasets, device)
             if team.leads:
-                run.write()
+                runs.begin(run)
             meta = run.train(preset, sizes, tasks, device, started, team)
         if team.leads:
             run.finish(preset, sizes, meta, device)
@@ -104,13 +103,37 @@ class Train:
         """Of the run."""
         return self.out or Path("runs") / self.env
 
+    @property
+    def stops(self) -> str:
+        """What it means to stop it."""
+        return runs.stops(self.folder)
+
+    def settled(self) -> "Train":
+        """The same with all that was left open: what is quick, and the preset's number of steps.
+
+        Raises:
+            AgentError: there is no such preset.
+        """
+        run = replace(self, sets=8, steps=6, eval_tasks=3, eval_trials=1, quick=False) if self.quick else self
+        return replace(run, out=self.folder, steps=run.its_preset().steps)
+
+    def its_preset(self) -> "Preset":
+        """The preset, with the run's own number of steps.
+
+        Raises:
+            AgentError: there is no such preset.
+        """
+        from agents.presets import find_preset
+
+        preset = find_preset(self.preset)
+        return replace(preset, steps=self.steps or preset.steps)
+
     def check(self, preset: "Preset") -> None:
-        """Checks all that can be checked before work begins.
+        """Checks that the preset can be trained on these environments.
 
         Raises:
             EnvError: no such environment.
-            AgentError: a meta-batch has not as many tasks of each environment; a run is in the folder and --resume is
-                not given, or it is another run.
+            AgentError: a meta-batch has not as many tasks of each environment.
             DemoError: a meta-batch cannot have so many tasks of an environment.
         """
         from agents.errors import AgentError
@@ -124,28 +147,6 @@ class Train:
             )
         for name in names:
             goals_a_set(env_id(name), preset.tasks // len(names))
-        path = self.folder / "run.json"
-        if not path.exists():
-            return
-        found, mine = loads(path.read_text()), self.settings
-        if different := {name: found.get(name) for name in mine if found.get(name) != mine[name]}:
-            raise AgentError(f"run {self.folder}: got a run with {different}, allowed the same; choose another --out")
-        if not self.resume:
-            raise AgentError(
-                f"run {self.folder}: got a run that is there, allowed only with --resume; or another --out"
-            )
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What tells this run from another one in its folder."""
-        return {name: str(value) for name, value in asdict(self).items() if name not in ("out", "resume", "device")}
-
-    def write(self) -> None:
-        """Writes the settings into the folder: from now on there is a run in it."""
-        from agents.policies import write_text
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / "run.json", dumps(self.settings, indent=2) + "\n")
 
     def collect(self, imitators: "Sequence[Imitator]") -> "list[Dataset]":
         """Collects what is missing of the dataset of each environment, with all that imitators need, and opens them.
@@ -192,7 +193,7 @@ class Train:
 
         names = env_names(self.env)
         state = new_state(preset, sizes, self.seed, device)
-        checkpoint = self.folder / "checkpoint.safetensors"
+        checkpoint = self.folder / runs.CHECKPOINT
         resume(state, checkpoint)
         with self.log(preset.steps, state.step, started, team) as log:
             meta_train(
@@ -224,7 +225,7 @@ class Train:
                 yield None
                 return
             logs = tee(first, TensorboardLog(self.folder / "tensorboard", step))
-            started -= read_log(self.folder / "log.jsonl")[-1]["seconds"] if step else 0.0
+            started -= read_log(self.folder / runs.LOG)[-1]["seconds"] if step else 0.0
 
             def log(step: int, metrics: dict[str, float]) -> None:
                 logs(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
@@ -238,7 +239,7 @@ class Train:
         from agents.workers import processes
         from daml import read_log
 
-        records = read_log(self.folder / "log.jsonl")
+        records = read_log(self.folder / runs.LOG)
         minutes = records[-1]["seconds"] / 60
         shown = CONTROLS if preset.shown == "human" else (preset.shown, "none")
         rows = {
@@ -273,7 +274,7 @@ class Train:
             seed=self.seed,
             steps=preset.steps,
             sets=self.sets,
-            command=" ".join(["daml", *sys.argv[1:]]),
+            command=runs.command_line("train", self),
             minutes=round(minutes, 1),
             machine=machine(device),
             results=results,

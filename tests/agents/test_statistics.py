@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import binomtest
 
 from agents.errors import AgentError
-from agents.statistics import CONFIDENCE, paired_difference, wilson
+from agents.statistics import CONFIDENCE, normal, paired_difference, wilson
 
 
 def test_wilson_agrees_with_scipy() -> None:
@@ -21,8 +22,37 @@ def draws(rng: np.random.Generator, rate: float, seeds: int = 1, tasks: int = 10
 def test_equal_successes_differ_by_nothing() -> None:
     a = draws(np.random.default_rng(0), 0.7)
     difference = paired_difference(a, a)
-    assert (difference.mean, difference.low, difference.high) == (0, 0, 0)
+    assert difference.mean == 0
+    assert difference.low == -difference.high
     assert difference.p == 1
+
+
+def test_the_interval_of_single_trials_is_agresti_and_mins() -> None:
+    """Half a task more in each of the four cells of the table: both, only A, only B, neither."""
+    cells = {(1, 1): 11, (1, 0): 2, (0, 1): 7, (0, 0): 5}
+    pairs = np.array([pair for pair, number in cells.items() for _ in range(number)], float)
+    difference = paired_difference(*(pairs[None, :, None, which] for which in (0, 1)))
+    n, only_a, only_b = 25 + 2, 2.5, 7.5
+    error = np.sqrt(only_a + only_b - (only_b - only_a) ** 2 / n) / n
+    expected = ((only_b - only_a) / n - 1.959964 * error, (only_b - only_a) / n + 1.959964 * error)
+    assert (difference.low, difference.high) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("tasks", [1, 6, 100])
+@pytest.mark.parametrize(("a", "b"), [(0, 1), (1, 1), (0, 0), (1, 0)])
+def test_the_interval_does_not_collapse_at_the_edge(tasks: int, a: int, b: int) -> None:
+    """Where all tasks agree, something as large as the rule of three's 3 / n may still be unseen, or nearly."""
+    difference = paired_difference(np.full((1, tasks, 1), a), np.full((1, tasks, 1), b))
+    assert difference.mean == b - a
+    assert -1 <= difference.low <= difference.mean <= difference.high <= 1
+    assert difference.high - difference.low > 3 / (tasks + 2)
+
+
+def test_an_interval_of_a_mean_is_students_for_many_and_unknown_for_one() -> None:
+    values = np.random.default_rng(5).normal(2, 3, 4000)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
+    assert normal(values) == pytest.approx((expected.low, expected.high), abs=1e-3)
+    assert np.isnan(normal(values[:1])).all()
 
 
 def test_a_clear_difference_is_found_and_has_its_sign() -> None:
@@ -54,13 +84,14 @@ def test_training_seeds_widen_the_interval() -> None:
 
 
 @pytest.mark.slow
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+@pytest.mark.parametrize(("a", "b", "tasks"), [(0.6, 0.8, 60), (0.95, 1.0, 60), (0.02, 0.98, 20), (0.9, 0.98, 6)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(a: float, b: float, tasks: int) -> None:
     rng = np.random.default_rng(4)
     covered = 0
     for _ in range(60):
-        difference = paired_difference(draws(rng, 0.6, tasks=60), draws(rng, 0.8, tasks=60))
-        covered += difference.low <= 0.2 <= difference.high
-    assert binomtest(covered, 60, CONFIDENCE).pvalue > 1e-3
+        difference = paired_difference(draws(rng, a, tasks=tasks), draws(rng, b, tasks=tasks))
+        covered += difference.low <= b - a <= difference.high
+    assert binomtest(covered, 60, CONFIDENCE, alternative="less").pvalue > 1e-3
 
 
 @pytest.mark.parametrize("shape", [(100, 1), (1, 99, 1), (0, 100, 1)], ids=str)

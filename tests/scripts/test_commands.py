@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import ends
 
 from agents.policies import bundled
 from daml import read_log
@@ -46,7 +47,7 @@ def test_help_comes_without_heavy_imports() -> None:
         (("evaluate", "--video", "mirror"), "video: got 'mirror'"),
         (("evaluate", "--policy", "nowhere"), "policy: got nowhere"),
         (("train", "--preset", "slow", "--out", "{out}"), "preset: got 'slow'"),
-        (("collect", "--sets", "0", "--out", "{out}"), "number of sets: got 0"),
+        (("collect", "--sets", "0", "--out", "{out}"), "sets: got 0, allowed 1 or more"),
         (("train", "--device", "tpu", "--out", "{out}"), "device: got 'tpu'"),
         (("train", "--data", "nowhere", "--out", "{out}"), "dataset nowhere: got no readable dataset.json"),
     ],
@@ -105,6 +106,23 @@ def test_evaluate_writes_the_agreed_keys(tmp_path: Path) -> None:
     assert keys <= set(json.loads(path.read_text()))
 
 
+@needs_policy
+@pytest.mark.slow
+def test_a_result_is_printed_before_it_is_written(tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    def fail(path: Path, value: object) -> None:
+        raise OSError(28, "No space left on device", path)
+
+    monkeypatch.setattr("scripts.evaluate.write_json", fail)
+    words = ["evaluate", "--tasks", "1", "--trials", "1", "--workers", "1", "--json", str(tmp_path / "f.json")]
+    status, out, err = ends(words, monkeypatch, capsys)
+    assert status == 2
+    assert "success 1.000" in out or "success 0.000" in out
+    assert (
+        err
+        == f"daml: error: {tmp_path / 'f.json'}: got 'No space left on device', allowed what can be read and written\n"
+    )
+
+
 @pytest.mark.slow
 def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -115,10 +133,16 @@ def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(tmp_path: Pa
         assert running.poll() is None
     running.send_signal(signal.SIGKILL)
     running.wait()
-    subprocess.run(short_run(broken, "--resume"), cwd=ROOT, check=True, capture_output=True)
+    other = subprocess.run(short_run(broken, "--resume", "--seed", 1), cwd=ROOT, capture_output=True, text=True)
+    assert other.returncode == 2
+    assert "got {'seed': '1'}, allowed {'seed': '0'}, as it began" in other.stderr
+    subprocess.run([*DAML, "train", "--resume", "--out", str(broken)], cwd=ROOT, check=True, capture_output=True)
     assert metrics(whole) == metrics(broken)
     policies = [(out / "policy" / "model.safetensors").read_bytes() for out in (whole, broken)]
     assert policies[0] == policies[1]
+    said = json.loads((broken / "policy" / "config.json").read_text())["command"]
+    assert said == "daml train --sets 8 --steps 120 --eval-tasks 3 --eval-trials 1"
+    assert daml("evaluate", "--policy", broken, "--tasks", 1, "--trials", 1, "--workers", 1).returncode == 0
 
 
 @pytest.mark.slow

@@ -107,7 +107,6 @@ def test_a_damaged_episode_is_told_from_the_others(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("command", "what"),
     [
-        (Record(episodes=0), "episodes: got 0"),
         (Record(seed=-1), "seed: got -1"),
         (Replay(Path("nowhere")), "got none in nowhere"),
         (List(Path("nowhere")), "got none in nowhere"),

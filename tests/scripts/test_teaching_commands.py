@@ -37,7 +37,7 @@ def test_sinusoid_writes_numbers_and_pictures(tmp_path, options):
 def test_a_sinusoid_run_that_resumes_ends_the_same(tmp_path):
     whole = run(Sinusoid(**SHORT, test_tasks=20, out=tmp_path / "whole"))
     (tmp_path / "parts").mkdir()
-    for name in ("checkpoint.safetensors", "log.jsonl"):
+    for name in ("run.json", "checkpoint.safetensors", "log.jsonl"):
         (tmp_path / "parts" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
     again = run(Sinusoid(**SHORT, test_tasks=20, out=tmp_path / "parts", resume=True))
     assert again["mse_after_steps"] == whole["mse_after_steps"]
