@@ -7,6 +7,7 @@ from agents.errors import AgentError
 from agents.imitation import Imitator
 from agents.methods.ablations import blind, first_order_fast, handwritten_loss, linear_loss
 from agents.methods.attention import attention
+from agents.methods.both import both
 from agents.methods.conditioning import contextual, recurrent
 from agents.methods.fast import fast
 from agents.methods.mil import mil
@@ -66,6 +67,7 @@ SMALL = Preset(
 PRESETS: dict[str, Preset] = {
     "fast": FAST,
     "temporal": replace(FAST, imitator=temporal),
+    "both": replace(FAST, imitator=both, hint_steps=600),
     "final-pose": replace(FAST, imitator=final_pose),
     "precise": replace(FAST, imitator=precise, steps=6000),
     "paper": Preset(
