@@ -38,9 +38,11 @@ def ending() -> Iterator[None]:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal need not know all letters
     try:
-        with _stoppable():
-            yield
-        print(end="", flush=True)
+        try:
+            with _stoppable():
+                yield
+        finally:
+            print(end="", flush=True)  # a reader that is gone is found out here, not after the last line of Python
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes on its way out
         sys.exit(NO_READER)

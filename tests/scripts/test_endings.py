@@ -137,10 +137,11 @@ def test_a_terminal_that_knows_ascii_only_gets_the_help() -> None:
     assert "sinusoid" in done.stdout
 
 
-def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
+@pytest.mark.parametrize("words", [["train", "--help"], ["--version"]], ids=" ".join)
+def test_a_reader_that_has_seen_enough_is_no_traceback(words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([*DAML, "train", "--help"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([*DAML, *words], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
 
@@ -216,7 +217,6 @@ def test_a_stop_leaves_no_process_and_no_traceback(number: int, status: int, whe
     (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == status
-    if number != signal.SIGKILL:
+    if number != signal.SIGKILL:  # which leaves nobody to say anything
         assert err == "daml: stopped: the same command goes on\n"
-    assert "Traceback" not in err
     wait_until(lambda: not processes_of(running.pid), 20)
