@@ -27,7 +27,7 @@ def attention_map(policy: Policy, image: np.ndarray, state: np.ndarray) -> np.nd
     """
     outputs = policy.outputs(policy.look(image), state)
     if "log_attention" not in outputs:
-        raise AgentError("attention: got a policy without one, allowed one of the `fast` preset or its baselines")
+        raise AgentError("attention: got a policy without one, allowed one of the `temporal` preset or its baselines")
     cells = outputs["log_attention"][0, 0].exp().cpu().numpy()
     side = int(len(cells) ** 0.5)
     return cells.reshape(side, side)

@@ -1,4 +1,4 @@
-"""The policy of the `fast` preset: a shared trunk, one attention query, a small head.
+"""The policy of the `temporal` preset: a shared trunk, one attention query, a small head.
 
     image -> trunk -> unit features f[c] and points p[c] at every cell c       (shared by all tasks, not adapted)
     attention[c] = softmax(temperature * query . f[c])                         (adapted: the query is *what* to go to)

@@ -21,7 +21,7 @@ def told(policy: Policy) -> Actor:
     def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
         seen = policy.look(observation["image"])
         if not hasattr(seen, "points"):
-            raise AgentError("video 'told': got a policy that sees no points, allowed one of the `fast` preset's kind")
+            raise AgentError("video 'told': got a policy that sees no points, allowed one that does, as `temporal`")
         points = seen.points.clone()
         known = scaled_point(torch.tensor(info["goal_points"]).to(points))
         points[0, : len(known)] = known[:, :, None, None]

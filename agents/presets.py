@@ -50,8 +50,10 @@ class Preset:
     map_tasks: Callable[[str], MapTasks] = all_at_once
 
 
-FAST = Preset(fast, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0)
-_UNHINTED = replace(FAST, hint=0.0, hint_steps=0)
+TEMPORAL = Preset(
+    temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
+)
+_UNHINTED = replace(TEMPORAL, hint=0.0, hint_steps=0)
 SMALL = Preset(
     small,
     inner_steps=1,
@@ -65,11 +67,11 @@ SMALL = Preset(
 )
 
 PRESETS: dict[str, Preset] = {
-    "fast": FAST,
-    "temporal": replace(FAST, imitator=temporal),
-    "both": replace(FAST, imitator=both, hint_steps=600),
-    "final-pose": replace(FAST, imitator=final_pose),
-    "precise": replace(FAST, imitator=precise, steps=6000),
+    "temporal": TEMPORAL,
+    "final-pose": replace(TEMPORAL, imitator=final_pose),
+    "fast": replace(TEMPORAL, imitator=fast),
+    "both": replace(TEMPORAL, imitator=both, hint_steps=600),
+    "precise": replace(TEMPORAL, imitator=precise, steps=6000),
     "paper": Preset(
         paper,
         inner_steps=1,
@@ -83,21 +85,21 @@ PRESETS: dict[str, Preset] = {
     ),
     "paper-small": SMALL,
     "paper-seeing": replace(SMALL, imitator=seeing),
-    "oracle": replace(FAST, shown="told"),
-    "pointer": replace(FAST, imitator=pointer),
-    "attention": replace(FAST, imitator=attention, inner_steps=0, map_tasks=in_a_loop_on_cpu),
-    "contextual": replace(FAST, imitator=contextual, inner_steps=0),
-    "lstm": replace(FAST, imitator=recurrent, inner_steps=0),
+    "oracle": replace(TEMPORAL, shown="told"),
+    "pointer": replace(TEMPORAL, imitator=pointer),
+    "attention": replace(TEMPORAL, imitator=attention, inner_steps=0, map_tasks=in_a_loop_on_cpu),
+    "contextual": replace(TEMPORAL, imitator=contextual, inner_steps=0),
+    "lstm": replace(TEMPORAL, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),
     "cloning": replace(_UNHINTED, inner_steps=0),
-    "no-hint": _UNHINTED,
-    "unasked": replace(_UNHINTED, imitator=temporal),
-    "blind": replace(FAST, imitator=blind),
-    "first-order": replace(FAST, imitator=first_order_fast),
-    "linear": replace(FAST, imitator=linear_loss),
+    "unasked": _UNHINTED,
+    "blind": replace(TEMPORAL, imitator=blind),
+    "no-hint": replace(_UNHINTED, imitator=fast),
+    "first-order": replace(TEMPORAL, imitator=first_order_fast),
+    "linear": replace(TEMPORAL, imitator=linear_loss),
     "hand-written": replace(_UNHINTED, imitator=handwritten_loss),
 }
-"""The method (temporal, fast, precise, paper), and what it is compared with: see `agents.methods`."""
+"""The method and its variants, and what it is compared with: see `agents.methods`."""
 
 
 def find_preset(name: str) -> Preset:

@@ -37,7 +37,7 @@ class BenchTrain:
 
     env: str = "reach"
     """Environment; all is a meta-batch over all of them."""
-    preset: str = "fast"
+    preset: str = "temporal"
     """Kind of policy."""
     data: Path | None = None
     """A dataset (`daml collect`); a small one is collected when not given."""

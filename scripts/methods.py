@@ -11,13 +11,13 @@ from scripts.inputs import Count, Folder
 from scripts.progress import progress_bar
 from scripts.train import EVALUATION_SEED, Train, common_sizes, task_distribution
 
-METHOD = "fast"
+METHOD = "temporal"
 """What all others are compared with."""
 ORACLE = "oracle"
 """The same policies, told the goal: they need no training of their own."""
-LOSSES = ("no-hint", "first-order", "temporal", "linear", "hand-written")
-"""The method with less of its learned loss."""
-PRESETS = (METHOD, "contextual", "lstm", "cloning", "mil", ORACLE, *LOSSES)
+LOSSES = ("unasked", "blind", "linear", "fast", "both", "no-hint", "first-order", "hand-written")
+"""The method with another learned loss, or less of it."""
+PRESETS = (METHOD, "pointer", "attention", "contextual", "lstm", "cloning", "mil", ORACLE, *LOSSES)
 
 
 @dataclass(frozen=True)

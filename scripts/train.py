@@ -41,10 +41,10 @@ class Train:
 
     env: str = "reach"
     """Environment; all is one policy for reach, push, place and pick-place."""
-    preset: str = "fast"
-    """Kind of policy: fast (shared trunk, minutes on a CPU), precise (finds the goal more exactly, for longer), paper
-    (the literal network and loss, for a GPU), or one of those that fast is compared with: contextual, lstm, mil,
-    temporal, linear, hand-written, first-order, no-hint, cloning."""
+    preset: str = "temporal"
+    """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place), both,
+    precise (finds the goal more exactly, for longer), paper (the literal network and loss, for a GPU), paper-small (the
+    same, for an hour on a CPU), or what these are compared with: docs/methods/baselines.md."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None
