@@ -24,7 +24,8 @@ def all_at_once(device: str) -> MapTasks:
 
 
 def in_a_loop_on_cpu(device: str) -> MapTasks:
-    """One task after the other on a CPU, where that is faster if each has its own convolutions; elsewhere at once."""
+    """One task after the other on a CPU, where that is faster if each has large activations of its own; elsewhere at
+    once."""
     return loop_tasks if device == "cpu" else vmap_tasks
 
 

@@ -12,8 +12,9 @@ from daml import loop_tasks, vmap_tasks
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_only_the_paper_preset_takes_its_tasks_one_by_one_and_only_on_a_cpu(name):
-    assert PRESETS[name].map_tasks("cpu") is (loop_tasks if name == "paper" else vmap_tasks)
+def test_only_what_is_large_for_each_task_is_mapped_one_by_one_and_only_on_a_cpu(name):
+    large = ("paper", "paper-small", "paper-seeing", "attention")
+    assert PRESETS[name].map_tasks("cpu") is (loop_tasks if name in large else vmap_tasks)
     assert PRESETS[name].map_tasks("cuda") is vmap_tasks
 
 

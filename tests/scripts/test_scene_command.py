@@ -27,17 +27,9 @@ def test_the_file_is_the_scene_that_the_seed_gives(name, tmp_path, capsys):
     camera.close()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "what"),
-    [
-        ({"env": "fly"}, "env: got 'fly', allowed"),
-        ({"seed": -1}, "seed: got -1, allowed 0 to"),
-        ({"seed": 2**63}, "seed: got 9223372036854775808, allowed 0 to"),
-    ],
-)
-def test_bad_input_is_named_and_nothing_is_written(arguments, what, tmp_path):
-    with pytest.raises(EnvError, match=what):
-        Scene(**arguments, out=tmp_path / "out").run()
+def test_an_unknown_environment_is_named_and_nothing_is_written(tmp_path):
+    with pytest.raises(EnvError, match="env: got 'fly', allowed"):
+        Scene(env="fly", out=tmp_path / "out").run()
     assert list(tmp_path.iterdir()) == []
 
 
