@@ -14,6 +14,7 @@ A task may be about more places than the one that the video tells (what is picke
 a query of its own, which belongs to the trunk and is not adapted, and a point of its own at every cell.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -32,10 +33,6 @@ PEAK = 2
 """Cells on each side of the attention's peak that the pose is read from."""
 BIAS_TRANSFORM = 10
 """Size of the learned constant that is concatenated to the head's input (Finn et al. 2017b, arXiv 1709.04905)."""
-
-
-Near = tuple[float, ...]
-"""How the head sees the way from the fingertips to each place, besides both ends: squashed, times each of these."""
 
 
 class Seen(NamedTuple):
@@ -63,6 +60,15 @@ class Activations(NamedTuple):
     action: Tensor
 
 
+More = Callable[[Params, Tensor, View], list[Tensor]]
+"""(head, places [n, places, 3] that it goes to, what it goes by) -> what else a head sees, each [m, ...]."""
+
+
+def nothing_more(head: Params, goal: Tensor, view: View) -> list[Tensor]:
+    """Both ends of the way, and no more."""
+    return []
+
+
 def init_trunk(generator: torch.Generator, sizes: Sizes) -> Params:
     params: Params = {}
     init_conv(params, "conv1", 3, 24, (5, 5), generator)
@@ -78,10 +84,11 @@ def init_trunk(generator: torch.Generator, sizes: Sizes) -> Params:
     return params
 
 
-def init_head(generator: torch.Generator, sizes: Sizes, near: Near = ()) -> Params:
+def init_head(generator: torch.Generator, sizes: Sizes, more: int = 0) -> Params:
+    """more: how many numbers `More` adds to what the head sees."""
     params: Params = {"query": 0.01 * torch.randn(CHANNELS, generator=generator)}
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
-    inputs = 3 * sizes.points * (1 + len(near)) + sizes.state + BIAS_TRANSFORM
+    inputs = 3 * sizes.points + sizes.state + BIAS_TRANSFORM + more
     init_linear(params, "fc1", inputs, HIDDEN, generator)
     init_linear(params, "fc2", HIDDEN, HIDDEN, generator)
     init_linear(params, "fc3", HIDDEN, sizes.action, generator, gain=0.1)
@@ -126,12 +133,12 @@ def points(trunk: Params, x: Tensor, context: Tensor | float = 0.0) -> Tensor:
     return conv2d(trunk, "point3", x).unflatten(1, (-1, 3))
 
 
-def act(head: Params, view: View, near: Near = ()) -> Activations:
+def act(head: Params, view: View, more: More = nothing_more) -> Activations:
     """The policy on n images and m states of one task."""
-    return move(head, attend(head["query"][None], view.seen.features), view, near)
+    return move(head, attend(head["query"][None], view.seen.features), view, more)
 
 
-def move(head: Params, told: Tensor, view: View, near: Near = ()) -> Activations:
+def move(head: Params, told: Tensor, view: View, more: More = nothing_more) -> Activations:
     """The policy, once it is known where to look: log-attention `told` [n, 1, cells] to what the video tells."""
     h, w = view.seen.features.shape[-2:]
     where = grid(h, w, like=view.seen.features)
@@ -143,9 +150,8 @@ def move(head: Params, told: Tensor, view: View, near: Near = ()) -> Activations
     pose = torch.einsum("npc,npck->npk", peak / peak.sum(-1, keepdim=True), points)
     m = len(view.state)
     goal = pose if len(pose) == m else pose[:1]
-    ways = goal - view.state[:, None, :3]
-    close = [(scale * ways).tanh().flatten(-2) for scale in near]
-    x = torch.cat([goal.flatten(-2).expand(m, -1), view.state, head["bias_transform"].expand(m, -1), *close], -1)
+    constant = head["bias_transform"].expand(m, -1)
+    x = torch.cat([goal.flatten(-2).expand(m, -1), view.state, constant, *more(head, goal, view)], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
     return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, linear(head, "fc3", hidden))

@@ -35,8 +35,13 @@ class View(NamedTuple):
 
 def scaled_state(state: Tensor) -> Tensor:
     """[..., state] [m], [rad] -> about unit size; 0 where it is NaN."""
+    return scaled(state).nan_to_num()
+
+
+def scaled(state: Tensor) -> Tensor:
+    """The same, NaN where it is NaN."""
     n = state.shape[-1]
-    return ((state - state.new_tensor(STATE_CENTRE[:n])) / state.new_tensor(STATE_SCALE[:n])).nan_to_num()
+    return (state - state.new_tensor(STATE_CENTRE[:n])) / state.new_tensor(STATE_SCALE[:n])
 
 
 def known(values: Tensor) -> tuple[Tensor, Tensor]:

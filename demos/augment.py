@@ -24,7 +24,7 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
     """Changes the tasks of one set in place.
 
     Args:
-        rows: "video", "shown_at", "image", "state", "action", "pose" and, if there are any,
+        rows: "video", "shown_at", "image", "state", "action", "pose", "end" and, if there are any,
             the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         env_id: whose tasks they are.
@@ -36,7 +36,8 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
     if other_side:  # a human who comes from there
         _mirror(rows, video=mirrored_frames, shown_at=mirrored_pixels)
     if other_side if env_id in SIDED else env_id in SYMMETRIC and rng.random() < 0.5:
-        _mirror(rows, image=mirrored_frames, state=mirrored_states, action=mirrored_vectors, pose=mirrored_vectors)
+        _mirror(rows, image=mirrored_frames, state=mirrored_states, end=mirrored_states)
+        _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
         if env_id in SIDED and "lesson_frames" in rows:  # the robot shows a side, too
             _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)
             _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)

@@ -17,7 +17,7 @@ from demos.storage import Dataset
 from demos.tasks import N_OBJECTS, n_goals
 
 INPUTS = ("image", "state")
-TARGETS = ("action", "pose", "shown_at", "glance_points", "glance_pixels", "glance_table")
+TARGETS = ("action", "pose", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
 GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
@@ -104,9 +104,10 @@ class SetTasks:
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
-            [m], "shown_at" [tasks, 2], where the goal is in the human's video, in [0, 1]. Glances come after the first
-            image, so that "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there
-            are the targets "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of
+            [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, 2], where the goal is in
+            the human's video, in [0, 1]. Glances come after the first image, so that "image" is [tasks, 1 + glances,
+            ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets "glance_points",
+            "glance_pixels" and "glance_table", each [tasks, glances, ...] of
             `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
             [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
@@ -130,6 +131,7 @@ class SetTasks:
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],
             "pose": self._pose(sets, goals)[:, None],
+            "end": self._data["robot_states"][sets, goals, -1],
         }
         if wanted.lessons:
             arrays |= {name: self._data[name][sets, goals] for name in LESSON}

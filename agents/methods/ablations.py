@@ -45,7 +45,7 @@ def _init_blind(generator: torch.Generator, sizes: Sizes) -> Params:
     return adap_net.init(generator, adap_net.moments(sizes))
 
 
-def _blind(psi: Params, video: View, seen: meta_net.Activations) -> Tensor:
+def _blind(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     return LOSS_SCALE * adap_net.temporal_loss(psi, adap_net.along(seen))
 
 
@@ -60,7 +60,7 @@ def _init_linear(generator: torch.Generator, sizes: Sizes) -> Params:
     return psi
 
 
-def _linear(psi: Params, video: View, seen: meta_net.Activations) -> Tensor:
+def _linear(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     return LOSS_SCALE * linear(psi, "readout", adap_net.along(seen)).square().mean()
 
 
@@ -69,7 +69,7 @@ def handwritten_loss(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     return with_head(partial(without_learned_loss, sizes), partial(adapt_head, _handwritten, inner_steps), sizes)
 
 
-def _handwritten(psi: Params, video: View, seen: meta_net.Activations) -> Tensor:
+def _handwritten(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     return -(changed_last(video.seen.features).exp() * seen.log_attention[0, 0]).sum()
 
 

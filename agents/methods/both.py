@@ -1,31 +1,85 @@
-"""The `both` method: a proposal of a place in the video, and a temporal loss that sees the policy look.
+"""The `both` method: what, and how. A proposal says to which object; a temporal loss says how the task ends there.
 
-Where the video tells one thing, which object, either part is enough. Where it also tells what is done, the spatial part
-finds the object (`agents.proposal`), and the temporal part says how it moves (`agents.methods.temporal`).
+The head has one more adapted tensor, `end`: how far from the object's place the fingertips end, and how far open they
+are then. The temporal loss sees it beside how the policy looks along the video (`agents.methods.temporal`), so that its
+gradient can be any function of that. The outer loss compares it with how the demonstration ends, which is the final
+pose of Yu et al. 2018, arXiv 1802.01557; the head goes by it, as theirs does by the predicted pose.
 """
+
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from agents import meta_net, proposal
+from agents import adap_net, meta_net, proposal
 from agents.imitation import Imitator
-from agents.methods import temporal
-from agents.methods.head import adapting
-from agents.view import REACHING, Sizes, View
-from daml import Params
+from agents.methods import head
+from agents.view import REACHING, Sizes, View, known, scaled, scaled_point
+from daml import MetaParams, OuterLoss, Params
+
+END = 4
+"""Numbers in `end`: a way (3) from the goal's point and the opening of the fingers, as scaled in the state."""
+END_RATE = 3.0
+"""Where its inner rate starts."""
+END_WEIGHT = 0.5
+FINGERTIP, OPENING = slice(3), slice(10, 11)
+"""Where these are in a state."""
 
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi of both parts."""
-    return proposal.init(generator) | temporal.init_loss(generator, sizes)
+    seen = adap_net.moments(sizes) + adap_net.SIGHTS + END
+    return proposal.init(generator) | adap_net.init(generator, seen)
 
 
-def loss(psi: Params, video: View, seen: meta_net.Activations) -> Tensor:
+def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
+    """Those of `head`, and how a task ends."""
+    meta = head.init(sizes, generator, init_loss=init_loss, more=END + 3)
+    theta = {**meta["theta"], "end": torch.zeros(END)}
+    return {**meta, "theta": theta, "rates": {**meta["rates"], "end": torch.tensor(END_RATE)}}
+
+
+def ending(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
+    """How the task ends, and the way from the fingertips to there: [m, END] and [m, 3]."""
+    end = theta["end"].expand(len(view.state), -1)
+    return [end, goal[:, 0] + end[:, FINGERTIP] - view.state[:, FINGERTIP]]
+
+
+def act(theta: Params, view: View) -> meta_net.Activations:
+    """As of `meta_net`, going by how the task ends, too."""
+    return meta_net.act(theta, view, ending)
+
+
+def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """Spatial and temporal part."""
     proposed = proposal.propose(psi, video.seen.features)
-    return proposal.spatial_loss(proposed, seen.log_attention[:, 0]) + temporal.loss(psi, video, seen)
+    end = theta["end"].expand(len(video.state), -1)
+    frames = torch.cat([adap_net.along(seen), adap_net.sight(video.seen.features, seen), end], -1)
+    return proposal.spatial_loss(proposed, seen.log_attention[:, 0]) + adap_net.temporal_loss(psi, frames)
+
+
+def predict(adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
+    """As of `head`, and how the task ends."""
+    return head.predict(adapted, inputs, act=act) | {"end": adapted.head["end"]}
+
+
+def outer_loss(hint: float) -> OuterLoss:
+    """That of `head`, and the squared error of how the task ends."""
+    imitated = head.outer_loss(hint)
+
+    def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        scalars = imitated(outputs, targets)
+        last = scaled(targets["end"])
+        way = last[FINGERTIP] - scaled_point(targets["pose"][0, 0])
+        right, is_known = known(torch.cat([way, last[OPENING]]))
+        end = ((outputs["end"][: len(right)] - right).square() * is_known).sum()
+        return scalars | {"loss": scalars["loss"] + END_WEIGHT * end, "end": end}
+
+    return loss
 
 
 def both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The method; with zero inner steps it is the policy without adaptation."""
-    return adapting(loss, init_loss, inner_steps, sizes)
+    watch = partial(head.adapt_head, loss, inner_steps, act=act)
+    usual = head.with_head(partial(init, sizes), watch, sizes)
+    return usual._replace(learner=usual.learner._replace(predict=predict), outer_loss=outer_loss)

@@ -20,7 +20,7 @@ def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     return proposal.init(generator) | adap_net.init(generator, adap_net.moments(sizes), gain=0.1)
 
 
-def loss(psi: Params, video: View, seen: meta_net.Activations) -> Tensor:
+def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """Spatial and temporal part."""
     proposed = proposal.propose(psi, video.seen.features)
     spatial = proposal.spatial_loss(proposed, seen.log_attention[:, 0])

@@ -31,8 +31,8 @@ POSE_WEIGHT = 0.2
 Act = Callable[[Params, View], meta_net.Activations]
 Order = Callable[[Rule], Rule]
 InitLoss = Callable[[torch.Generator, Sizes], Params]
-Loss = Callable[[Params, View, meta_net.Activations], Tensor]
-"""(psi, video, what the policy computes for each of its frames) -> the scalar that the inner step descends."""
+Loss = Callable[[Params, Params, View, meta_net.Activations], Tensor]
+"""(psi, theta, video, what the policy computes for each of its frames) -> the scalar that the inner step descends."""
 
 
 class Adapted(NamedTuple):
@@ -44,15 +44,15 @@ class Adapted(NamedTuple):
     log_spread: Tensor
 
 
-def init(sizes: Sizes, generator: torch.Generator, *, init_loss: InitLoss, near: meta_net.Near = ()) -> MetaParams:
+def init(sizes: Sizes, generator: torch.Generator, *, init_loss: InitLoss, more: int = 0) -> MetaParams:
     """Meta-parameters: trunk, theta (the head), psi (the learned loss), rates (inner, one for each tensor of theta)."""
-    meta = without_learned_loss(sizes, generator, near=near)
+    meta = without_learned_loss(sizes, generator, more=more)
     return {**meta, "psi": init_loss(generator, sizes)}
 
 
-def without_learned_loss(sizes: Sizes, generator: torch.Generator, *, near: meta_net.Near = ()) -> MetaParams:
+def without_learned_loss(sizes: Sizes, generator: torch.Generator, *, more: int = 0) -> MetaParams:
     """The same meta-parameters without psi."""
-    theta = meta_net.init_head(generator, sizes, near)
+    theta = meta_net.init_head(generator, sizes, more)
     rates = {name: torch.tensor(QUERY_RATE if name == "query" else HEAD_RATE) for name in theta}
     return {"trunk": meta_net.init_trunk(generator, sizes), "theta": theta, "rates": rates}
 
@@ -69,7 +69,7 @@ def adapt_head(
     """Steps of a learned loss on the frames of a video; `order` may change their rule."""
 
     def inner(theta: Params, video: View) -> Tensor:
-        return loss(meta.get("psi", {}), video, act(theta, video))
+        return loss(meta.get("psi", {}), theta, video, act(theta, video))
 
     rule = order(gradient_descent(meta["rates"], clip=CLIP))
     head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)

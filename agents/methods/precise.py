@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     """Those of `fast`, and what corrects the points."""
-    meta = head.init(sizes, generator, init_loss=fast.init_loss, near=NEAR)
+    meta = head.init(sizes, generator, init_loss=fast.init_loss, more=3 * sizes.points * len(NEAR))
     trunk = meta["trunk"]
     init_conv(trunk, "whole1", CHANNELS + 2, CHANNELS, (3, 3), generator)
     init_conv(trunk, "whole2", CHANNELS, CHANNELS, (3, 3), generator)
@@ -80,9 +80,14 @@ def points(trunk: Params, x: Tensor, calibration: Tensor) -> Tensor:
     return meta_net.points(trunk, x, context) + linear(trunk, "shift", calibration)[:, None, :, None, None]
 
 
+def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
+    """The way from the fingertips to each place, squashed at finer scales, each [m, 3 * places]."""
+    return [(scale * (goal - view.state[:, None, :3])).tanh().flatten(-2) for scale in NEAR]
+
+
 def act(theta: Params, view: View) -> meta_net.Activations:
     """As of `meta_net`, with the ways to each place at finer scales, too."""
-    return meta_net.act(theta, view, near=NEAR)
+    return meta_net.act(theta, view, ways)
 
 
 def predict(adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
