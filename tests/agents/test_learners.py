@@ -10,7 +10,18 @@ from agents.presets import PRESETS
 from agents.view import REACHING, Sizes, View
 from daml import Example, MetaParams, Params, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
 
-METHODS = ("fast", "temporal", "pointer", "paper", "paper-small", "paper-seeing", "blind", "linear", "first-order")
+METHODS = (
+    "fast",
+    "temporal",
+    "both",
+    "pointer",
+    "paper",
+    "paper-small",
+    "paper-seeing",
+    "blind",
+    "linear",
+    "first-order",
+)
 """Presets that adapt by steps."""
 LEARNED = tuple(preset for preset in METHODS if preset != "first-order")
 
