@@ -52,7 +52,7 @@ class Preset:
 
 
 TEMPORAL = Preset(
-    temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=300, max_norm=10.0
+    temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=1000, max_norm=10.0
 )
 _UNHINTED = replace(TEMPORAL, hint=0.0, hint_steps=0)
 SMALL = Preset(
@@ -71,7 +71,7 @@ PRESETS: dict[str, Preset] = {
     "temporal": TEMPORAL,
     "final-pose": replace(TEMPORAL, imitator=final_pose),
     "fast": replace(TEMPORAL, imitator=fast),
-    "both": replace(TEMPORAL, imitator=both, hint_steps=600),
+    "both": replace(TEMPORAL, imitator=both),
     "precise": replace(TEMPORAL, imitator=precise, steps=6000),
     "paper": Preset(
         paper,
