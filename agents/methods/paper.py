@@ -10,9 +10,11 @@ transform. Where the paper leaves a number open, it is that of the authors' publ
 kernels, 16 channels, kernels of 10 and 32 channels in time, step 0.01, clip 10, loss scale 50^2, a first fully
 connected layer of its own for the video, whose robot state is zeroed.
 
-`paper` is that, and nothing else. `small` is what learns on a CPU: the same network and loss on smaller and fewer
-images, with learned inner rates, a heavier pose, and one question while the loss warms up: where in the first frame of
-the video does the adapted policy's first feature map see the goal? Nothing else of the network is told.
+`paper` is that, with one tap more in time, so that lengths stay. `small` is what learns on a CPU: the same network and
+loss on smaller and fewer images, of the first part of a demonstration, with learned inner rates. Its outer loss weighs
+the pose more, which is the simulator's goal, and has one question while the learned loss warms up: where in the first
+frame of the video does the adapted policy's first feature map see the goal? `seeing` is `small`, and its learned loss
+also sees where the feature maps look.
 """
 
 from collections.abc import Callable
