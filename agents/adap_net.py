@@ -56,20 +56,22 @@ def moments(sizes: Sizes) -> int:
     return 2 + 3 + HIDDEN + sizes.action
 
 
-def sight(features: Tensor, seen: Activations) -> Tensor:
-    """What the policy sees and how it looks at that, frame by frame: [frames, SIGHTS].
+def sight(features: Tensor, log_map: Tensor, centre: Tensor | float = 0.0) -> Tensor:
+    """What is seen along a video, and how it lies to a map of its first frame: [frames, SIGHTS].
 
     Args:
         features: [frames, CHANNELS, h, w], of the trunk.
-        seen: what the policy computed.
+        log_map: [cells], log-probabilities; as the policy's attention in the first frame: what the hand comes to is
+            seen best before.
+        centre: (x, y) that places are told from.
 
     Returns:
         Of every channel the place where it is strongest (x, y), a spatial soft-argmax; how strong it is there; and the
-        policy's log-attention in the first frame at that place: what the hand comes to is seen best before.
+        map at that place.
     """
     where, strength, maps = places(features)
-    looks = torch.einsum("tkc,c->tk", maps, seen.log_attention[0, 0]) / LOG_SCALE
-    return torch.cat([where.flatten(1), strength, looks], -1)
+    looks = torch.einsum("tkc,c->tk", maps, log_map) / LOG_SCALE
+    return torch.cat([(where - centre).flatten(1), strength, looks], -1)
 
 
 def places(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """The `both` method: what, and how. A proposal says to which object; a temporal loss says how the task ends there.
 
 The head has one more adapted tensor, `end`: how far from the object's place the fingertips end, and how far open they
-are then. The temporal loss sees it beside how the policy looks along the video (`agents.methods.temporal`), so that its
-gradient can be any function of that. The outer loss compares it with how the demonstration ends, which is the final
+are then. The temporal loss sees it beside what moves along the video, told from the proposed place, so that its gradient
+can be any function of that. The outer loss compares it with how the demonstration ends, which is the final
 pose of Yu et al. 2018, arXiv 1802.01557; the head goes by it, as theirs does by the predicted pose.
 """
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from agents import adap_net, meta_net, proposal
 from agents.imitation import Imitator
+from agents.layers import grid
 from agents.methods import head
 from agents.view import REACHING, Sizes, View, known, scaled, scaled_point
 from daml import MetaParams, OuterLoss, Params
@@ -21,7 +22,7 @@ END = 4
 """Numbers in `end`: a way (3) from the goal's point and the opening of the fingers, as scaled in the state."""
 END_RATE = 3.0
 """Where its inner rate starts."""
-END_WEIGHT = 0.5
+END_WEIGHT = 1.0
 FINGERTIP, OPENING = slice(3), slice(10, 11)
 """Where these are in a state."""
 
@@ -54,7 +55,9 @@ def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) ->
     """Spatial and temporal part."""
     proposed = proposal.propose(psi, video.seen.features)
     end = theta["end"].expand(len(video.state), -1)
-    frames = torch.cat([adap_net.along(seen), adap_net.sight(video.seen.features, seen), end], -1)
+    features = video.seen.features
+    centre = proposed.where.exp() @ grid(*features.shape[-2:], like=features)
+    frames = torch.cat([adap_net.along(seen), adap_net.sight(features, proposed.where, centre), end], -1)
     return proposal.spatial_loss(proposed, seen.log_attention[:, 0]) + adap_net.temporal_loss(psi, frames)
 
 

@@ -3,9 +3,9 @@
 phi = theta - rates * d/dtheta L_psi(theta, human video)          theta is the head alone; no action labels
 outer loss: behaviour cloning and the log density of the final pose, on the robot's demonstration
 
-A method is a learned loss, or another way to make a head from a video. While it warms up, the outer loss
-also asks the adapted policy about the video itself: where in its first frame would it go? Matching what a hand points
-at with what the robot sees needs both halves at once, and neither pays alone. In the video itself one half is free.
+A method is a learned loss, or another way to make a head from a video. While it warms up, the outer loss also asks the
+adapted policy about the video itself: where in its first frame would it go? Matching what a hand points at with what
+the robot sees needs both halves at once, and neither pays alone. In the video itself one half is free.
 """
 
 from collections.abc import Callable

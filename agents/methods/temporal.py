@@ -22,7 +22,7 @@ def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
 
 def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """The learned loss of what the policy computes along the video, and of how it looks."""
-    frames = torch.cat([adap_net.along(seen), adap_net.sight(video.seen.features, seen)], -1)
+    frames = torch.cat([adap_net.along(seen), adap_net.sight(video.seen.features, seen.log_attention[0, 0])], -1)
     return adap_net.temporal_loss(psi, frames)
 
 
