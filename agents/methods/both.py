@@ -1,8 +1,8 @@
 """The `both` method: what, and how. A proposal says to which object; a temporal loss says how the task ends there.
 
 The head has one more adapted tensor, `end`: how far from the object's place the fingertips end, and how far open they
-are then. The temporal loss sees it beside what moves along the video, told from the proposed place, so that its gradient
-can be any function of that. The outer loss compares it with how the demonstration ends, which is the final
+are then. The temporal loss sees it beside what moves along the video, told from the proposed place, so that its
+gradient can be any function of that. The outer loss compares it with how the demonstration ends, which is the final
 pose of Yu et al. 2018, arXiv 1802.01557; the head goes by it, as theirs does by the predicted pose.
 """
 
