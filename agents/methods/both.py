@@ -55,9 +55,10 @@ def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) ->
     """Spatial and temporal part."""
     proposed = proposal.propose(psi, video.seen.features)
     end = theta["end"].expand(len(video.state), -1)
-    features = video.seen.features
-    centre = proposed.where.exp() @ grid(*features.shape[-2:], like=features)
-    frames = torch.cat([adap_net.along(seen), adap_net.sight(features, proposed.where, centre), end], -1)
+    # How is told from what, not what from how: the proposal learns from where the policy has to go alone.
+    features, where = video.seen.features, proposed.where.detach()
+    centre = where.exp() @ grid(*features.shape[-2:], like=features)
+    frames = torch.cat([adap_net.along(seen), adap_net.sight(features, where, centre), end], -1)
     return proposal.spatial_loss(proposed, seen.log_attention[:, 0]) + adap_net.temporal_loss(psi, frames)
 
 
