@@ -46,10 +46,19 @@ class Proposal(NamedTuple):
 
 def propose(psi: Params, features: Tensor) -> Proposal:
     """What the video is about, from its features [frames, CHANNELS, h, w]."""
+    return proposal(psi, watch(psi, features))
+
+
+def watch(psi: Params, features: Tensor) -> Tensor:
+    """Every frame beside the first and the last one: [frames, CHANNELS, h, w] -> [frames, SPATIAL, h, w]."""
     ends = torch.cat([features[:1], features[-1:]], dim=1)
     x = F.relu(conv2d(psi, "now", features) + conv2d(psi, "ends", ends))
     x = F.relu(conv2d(psi, "space1", x))
-    x = F.relu(conv2d(psi, "space2", x, dilation=2))
+    return F.relu(conv2d(psi, "space2", x, dilation=2))
+
+
+def proposal(psi: Params, x: Tensor) -> Proposal:
+    """What the video is about, from what `watch` returned."""
     where, when = conv2d(psi, "space3", x).flatten(2).unbind(1)  # [frames, cells] each
     return Proposal(F.log_softmax(where.mean(0), dim=0), F.log_softmax(when, dim=0))
 

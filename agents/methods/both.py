@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agents import adap_net, meta_net, proposal
 from agents.imitation import Imitator
-from agents.layers import grid
+from agents.layers import conv2d, grid, init_conv
 from agents.methods import head
 from agents.view import REACHING, Sizes, View, known, scaled, scaled_point
 from daml import MetaParams, OuterLoss, Params
@@ -22,6 +22,8 @@ END = 4
 """Numbers in `end`: a way (3) from the goal's point and the opening of the fingers, as scaled in the state."""
 END_RATE = 3.0
 """Where its inner rate starts."""
+FOLLOWED = 4
+"""Things that are followed along the video, as a hand."""
 END_WEIGHT = 1.0
 FINGERTIP, OPENING = slice(3), slice(10, 11)
 """Where these are in a state."""
@@ -29,8 +31,9 @@ FINGERTIP, OPENING = slice(3), slice(10, 11)
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi of both parts."""
-    seen = adap_net.moments(sizes) + adap_net.SIGHTS + END
-    return proposal.init(generator) | adap_net.init(generator, seen)
+    params = proposal.init(generator)
+    init_conv(params, "follow", proposal.SPATIAL, FOLLOWED, (1, 1), generator)
+    return params | adap_net.init(generator, adap_net.moments(sizes) + adap_net.SIGHTS + 2 * FOLLOWED + END)
 
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
@@ -53,13 +56,22 @@ def act(theta: Params, view: View) -> meta_net.Activations:
 
 def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """Spatial and temporal part."""
-    proposed = proposal.propose(psi, video.seen.features)
-    end = theta["end"].expand(len(video.state), -1)
-    # How is told from what, not what from how: the proposal learns from where the policy has to go alone.
-    features, where = video.seen.features, proposed.where.detach()
-    centre = where.exp() @ grid(*features.shape[-2:], like=features)
-    frames = torch.cat([adap_net.along(seen), adap_net.sight(features, where, centre), end], -1)
+    watched = proposal.watch(psi, video.seen.features)
+    proposed = proposal.proposal(psi, watched)
+    frames = torch.cat(
+        [adap_net.along(seen), motion(psi, proposed, watched, video), theta["end"].expand(len(watched), -1)], -1
+    )
     return proposal.spatial_loss(proposed, seen.log_attention[:, 0]) + adap_net.temporal_loss(psi, frames)
+
+
+def motion(psi: Params, proposed: proposal.Proposal, watched: Tensor, video: View) -> Tensor:
+    """What moves along the video, told from the proposed place: [frames, SIGHTS + 2 * FOLLOWED]."""
+    where_on = grid(*watched.shape[-2:], like=watched)
+    # How is told from what, not what from how: the proposal learns from where the policy has to go alone.
+    where = proposed.where.detach()
+    centre = where.exp() @ where_on
+    followed = conv2d(psi, "follow", watched).flatten(-2).softmax(-1) @ where_on - centre  # [frames, FOLLOWED, 2]
+    return torch.cat([adap_net.sight(video.seen.features, where, centre), followed.flatten(1)], -1)
 
 
 def predict(adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
