@@ -66,11 +66,12 @@ def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) ->
 
 def motion(psi: Params, proposed: proposal.Proposal, watched: Tensor, video: View) -> Tensor:
     """What moves along the video, told from the proposed place: [frames, SIGHTS + 2 * FOLLOWED]."""
-    where_on = grid(*watched.shape[-2:], like=watched)
+    height, width = watched.shape[-2:]
+    places = grid(height, width, like=watched)
     # How is told from what, not what from how: the proposal learns from where the policy has to go alone.
     where = proposed.where.detach()
-    centre = where.exp() @ where_on
-    followed = conv2d(psi, "follow", watched).flatten(-2).softmax(-1) @ where_on - centre  # [frames, FOLLOWED, 2]
+    centre = where.exp() @ places
+    followed = conv2d(psi, "follow", watched).flatten(-2).softmax(-1) @ places - centre  # [frames, FOLLOWED, 2]
     return torch.cat([adap_net.sight(video.seen.features, where, centre), followed.flatten(1)], -1)
 
 
