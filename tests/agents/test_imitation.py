@@ -210,9 +210,9 @@ def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
 def test_a_policy_in_the_box_has_a_card_and_is_small(name: str) -> None:
     config = json.loads((BUNDLED / name / "config.json").read_text())
     assert config["command"].startswith("daml train")
-    for env in env_names(name):
+    for env in env_names(config["env"]):
         shown = set(CONTROLS) & set(shown_in(env_id(env)))
-        assert {row_of(name, env, video) for video in shown} <= set(config["results"])
+        assert {row_of(config["env"], env, video) for video in shown} <= set(config["results"])
     assert (BUNDLED / name / "model.safetensors").stat().st_size < 2**20
 
 
@@ -230,7 +230,7 @@ PREDICTED = {
 """How often the right object is chosen, from what each control leaves of the video."""
 
 
-PAIRS = [(name, env) for name in bundled() for env in env_names(name)]
+PAIRS = [(name, env) for name in bundled() for env in env_names(load_policy(name).config.env)]
 """Every policy in the box with every environment that it is for."""
 
 
@@ -259,7 +259,8 @@ def in_the_box(name: str, env: str, video: str, tasks: int, workers: Workers) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "env"), PAIRS)
 def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str, workers: Workers) -> None:
-    recorded = load_policy(name).config.results[row_of(name, env, "human")]
+    config = load_policy(name).config
+    recorded = config.results[row_of(config.env, env, "human")]
     report = in_the_box(name, env, "human", 60, workers)
     assert report.interval()[1] >= recorded["ci_low"], "below what is recorded for it"
     assert report.nearest.mean() > 0.7
