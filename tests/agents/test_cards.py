@@ -44,12 +44,12 @@ def test_a_card_in_the_box_tells_the_hub_what_was_measured(name: str) -> None:
     config = json.loads((BUNDLED / name / "config.json").read_text())
     said, results = head((BUNDLED / name / "README.md").read_text())
     assert (said["license"], said["library_name"], said["pipeline_tag"]) == ("mit", "daml", "robotics")
-    assert {"robotics", "imitation-learning", "meta-learning", name, config["preset"]} <= set(said["tags"])
+    assert {"robotics", "imitation-learning", "meta-learning", config["env"], config["preset"]} <= set(said["tags"])
     assert len(results) == len(config["results"])
     for result, (row, measured) in zip(results, config["results"].items(), strict=True):
         env, video = result["dataset"]["type"], result["dataset"]["config"]
-        assert row == (f"{env}: {video}" if name == "all" else video)
-        assert env == name or name == "all"
+        assert row == (f"{env}: {video}" if config["env"] == "all" else video)
+        assert config["env"] in (env, "all")
         success, nearest = result["metrics"]
         assert (success["type"], success["value"]) == ("success", measured["success"])
         assert success["args"] == {"ci_low": measured["ci_low"], "ci_high": measured["ci_high"]}
@@ -70,7 +70,7 @@ def test_the_hubs_library_reads_the_card(name: str) -> None:
     hub = pytest.importorskip("huggingface_hub")
     data = hub.ModelCard.load(BUNDLED / name / "README.md").data
     config = json.loads((BUNDLED / name / "config.json").read_text())
-    assert (data.license, data.library_name, data.model_name) == ("mit", "daml", f"daml-{name}")
+    assert (data.license, data.library_name, data.model_name) == ("mit", "daml", f"daml-{config['env']}")
     successes = [found for found in data.eval_results if found.metric_type == "success"]
     assert [found.metric_value for found in successes] == [r["success"] for r in config["results"].values()]
     # Results of one data set would be taken for one result.
