@@ -146,7 +146,9 @@ def test_the_leader_goes_first():
 
 @pytest.mark.parametrize("said", [{"RANK": None}, {"WORLD_SIZE": "two"}, {"MASTER_PORT": None}, {"MASTER_ADDR": None}])
 def test_half_of_what_torchrun_says_is_an_error(said, monkeypatch):
-    for name, value in ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} | said).items():
+    for name, value in (
+        {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} | said
+    ).items():
         monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
     ((name, value),) = said.items()
     with pytest.raises(MetaLearningError, match=f"processes: got .*{name} {value or 'unset'}.*; allowed: what torch"):

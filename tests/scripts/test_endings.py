@@ -15,7 +15,7 @@ from command_line import LEAVES, Leaf, ends
 from scripts.endings import Terminated, ending, plain
 
 ROOT = Path(__file__).parent.parent.parent
-DAML = [sys.executable, "-m", "scripts"]
+DAML = [sys.executable, "-m", "daml_command"]
 
 
 def allocate() -> None:
@@ -88,7 +88,9 @@ def test_a_stop_says_what_is_true_of_the_command(words, said, stop, status, tmp_
 
 
 @pytest.mark.parametrize(("rank", "first", "lines"), [("0", False, 1), ("1", False, 0), ("1", True, 1)])
-@pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")], ids=lambda end: type(end).__name__)
+@pytest.mark.parametrize(
+    "end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")], ids=lambda end: type(end).__name__
+)
 def test_of_several_processes_one_speaks(end, rank, first, lines, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     """Before they have joined the first one; then the first to end, which tells by a note on its error."""
     from daml.distributed import FIRST

@@ -12,8 +12,17 @@ import pytest
 from daml import read_log
 
 ROOT = Path(__file__).parents[2]
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "scripts")
-ALONE = (sys.executable, "-m", "scripts")
+TORCHRUN = (
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node",
+    "2",
+    "-m",
+    "daml_command",
+)
+ALONE = (sys.executable, "-m", "daml_command")
 pytestmark = pytest.mark.slow
 
 
