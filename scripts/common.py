@@ -24,9 +24,9 @@ ENVIRONMENTS = {
 """Short names, as the commands take them -> registered ids."""
 
 ALL = "all"
-"""The name of a policy for all of..."""
+"""The name of a policy for all environments of `TOGETHER`."""
 TOGETHER = ("reach", "push", "place", "pick-place")
-"""...these: in each of them the video tells one thing, which object."""
+"""Environments that one policy can be for: in each of them the video tells one thing, which object."""
 
 console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 """Prints what it is given: a path may hold what looks like markup, and a line in a pipe is one line."""
