@@ -106,6 +106,16 @@ def load_state(path: Path | str, state: TrainState) -> dict[str, Any]:
     return metadata["caller"]
 
 
+def resume(state: TrainState, path: Path) -> None:
+    """Fill a fresh state from a checkpoint, if there is one.
+
+    Raises:
+        CheckpointError: as `load_state`.
+    """
+    if path.exists():
+        load_state(path, state)
+
+
 def description(state: TrainState) -> dict[str, Any]:
     """What a checkpoint and the state it is loaded into must agree on (and the step, which they need not)."""
     indices = {
