@@ -1,4 +1,4 @@
-"""Where the `daml` command starts: it looks for foreign packages under the names of ours, then runs.
+"""Where `daml` and `python -m daml_command` start: it looks for foreign packages under the names of ours, then runs.
 
 A module outside the packages: `scripts` may be the foreign one, and `daml` knows nothing of commands. It imports none
 of ours before it has looked.
@@ -60,3 +60,7 @@ def overwritten(name: str) -> str | None:
 def _file(owner: Distribution, path: str) -> PackagePath | None:
     """A file that a distribution has installed."""
     return next((file for file in owner.files or [] if file.as_posix() == path), None)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ from agents.imitation import Imitator, Policy, adapt_to_video
 from agents.presets import Preset, find_preset
 from agents.view import Sizes
 from daml import MetaParams, load, save
+from daml.files import write_json, write_text
 from demos.types import Video
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -74,7 +75,7 @@ def save_policy(folder: Path, meta: MetaParams, config: PolicyConfig) -> None:
     """Writes a policy's folder; each file is written beside and renamed."""
     folder.mkdir(parents=True, exist_ok=True)
     save(folder / WEIGHTS, {g: {n: t.detach().cpu() for n, t in p.items()} for g, p in meta.items()}, {})
-    write_text(folder / CONFIG, json.dumps(asdict(config), indent=2) + "\n")
+    write_json(folder / CONFIG, asdict(config))
     write_text(folder / CARD, card(config))
     (folder / OLD_WEIGHTS).unlink(missing_ok=True)
 
@@ -116,13 +117,6 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
 def bundled() -> list[str]:
     """Environments with a policy in the box."""
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file beside its place and renames it: it is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.tmp")
-    partial.write_text(text)
-    partial.replace(path)
 
 
 def _shapes(meta: dict[str, Any]) -> dict[str, dict[str, tuple[int, ...]]]:

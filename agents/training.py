@@ -12,7 +12,7 @@ from agents.evaluation import evaluate
 from agents.imitation import device_of
 from agents.presets import Preset
 from agents.view import Sizes
-from daml import ALONE, TaskDistribution, Team, TrainState, fit, load_state
+from daml import ALONE, TaskDistribution, Team, TrainState, fit
 from daml.logs import Log
 
 WARM_UP = 50
@@ -128,9 +128,3 @@ def meta_train(
         checkpoint_every=checkpoint_every,
         team=team,
     )
-
-
-def resume(state: TrainState, checkpoint: Path) -> None:
-    """Loads a checkpoint into a fresh state, if there is one."""
-    if checkpoint.exists():
-        load_state(checkpoint, state)

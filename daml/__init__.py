@@ -1,7 +1,7 @@
 """The core of meta-learning: what adapts, on which loss, by which rule. It knows tasks, never robots or videos."""
 
 from daml.adapt import adapt, trajectory
-from daml.checkpoint import load, load_state, save, save_state
+from daml.checkpoint import load, load_state, resume, save, save_state
 from daml.distributed import ALONE, Team, joined
 from daml.errors import CheckpointError, DamlError, MetaLearningError, ProcessError
 from daml.fit import fit
@@ -59,6 +59,7 @@ __all__ = [
     "meta_loss",
     "meta_step",
     "read_log",
+    "resume",
     "save",
     "save_state",
     "supervised",

@@ -5,8 +5,6 @@ One file, because one file can be replaced atomically: after a crash there is th
 
 import hashlib
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from daml.errors import CheckpointError
+from daml.files import beside
 from daml.meta_step import TrainState, named_tensors
 
 SEPARATOR = "/"
@@ -41,7 +40,8 @@ def save(path: Path | str, tensors: dict[str, Any], metadata: dict[str, Any] | N
     except (TypeError, ValueError) as error:
         raise CheckpointError("metadata of a checkpoint", error, "what JSON can hold") from error
     try:
-        replace_file(path, lambda partial: save_file(flat, partial, {HEADER: f"{digest(flat, text)}\n{text}"}))
+        with beside(path) as part:
+            save_file(flat, part, {HEADER: f"{digest(flat, text)}\n{text}"})
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"writing {path}", error, "a writable file in an existing folder") from error
 
@@ -104,6 +104,16 @@ def load_state(path: Path | str, state: TrainState) -> dict[str, Any]:
     state.optimizer.load_state_dict({"state": kept, "param_groups": state.optimizer.state_dict()["param_groups"]})
     state.step = metadata["step"]
     return metadata["caller"]
+
+
+def resume(state: TrainState, path: Path) -> None:
+    """Fill a fresh state from a checkpoint, if there is one.
+
+    Raises:
+        CheckpointError: as `load_state`.
+    """
+    if path.exists():
+        load_state(path, state)
 
 
 def description(state: TrainState) -> dict[str, Any]:
@@ -171,21 +181,3 @@ def digest(flat: dict[str, Tensor], text: str) -> str:
         sha.update(f"\n{name}\n{signature(tensor)}\n".encode())
         sha.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `path`, reach the disk, then take its place: a reader sees the old file or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    write(partial)
-    flush_to_disk(partial)
-    partial.replace(path)
-    flush_to_disk(path.parent)
-
-
-def flush_to_disk(path: Path) -> None:
-    """fsync a file or a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

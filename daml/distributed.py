@@ -31,6 +31,11 @@ from daml.types import MetaParams, Task
 PATIENCE = timedelta(days=7)
 """How long processes wait for one that collects or evaluates. A process that dies is noticed at once, not by this."""
 
+VARIABLES = ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT")
+"""Of the environment, in which torchrun says how the processes find each other."""
+FIRST = "the first process of its run to end"
+"""A note on the error of that process."""
+
 
 @dataclass(frozen=True)
 class Team:
@@ -123,21 +128,24 @@ def joined(device: str = "cpu") -> Iterator[Team]:
     """The processes that torchrun has started together with this one; `ALONE` where it has not.
 
     They speak through NCCL about what is on a GPU, of which each takes its own, and through gloo about all else. When
-    one of them fails, all of them end, and only the first to notice raises why: the others leave with exit status 2.
+    one of them fails or is stopped, all of them end, and only the first to notice raises why (`spoke_first`): the
+    others leave with exit status 2.
 
     Args:
         device: "cpu" or "cuda".
 
     Raises:
-        MetaLearningError: there are more processes on this machine than GPUs.
-        ProcessError: a process died, or this one is told to stop (SIGTERM).
+        MetaLearningError: there are more processes on this machine than GPUs, or what torchrun says is not all there.
+        ProcessError: a process died, or this one is told to stop (SIGTERM) and nobody else sees to that.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield ALONE
         return
     # The store is torchrun's, or that of the first process: it outlives the others.
-    store, rank, size = next(dist.rendezvous("env://"))
-    before = signal.signal(signal.SIGTERM, _stop)
+    store, rank, size = _meet()
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _stop)
     try:
         if device == "cuda":
             _take_gpu(int(os.environ["LOCAL_RANK"]))
@@ -147,15 +155,30 @@ def joined(device: str = "cpu") -> Iterator[Team]:
         )
         yield Team(rank, size, _add_up)
         signal.signal(signal.SIGTERM, before)
-    except Exception as error:
-        # This process is ending; torchrun must not cut it short before it has said why.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except (Exception, KeyboardInterrupt) as error:
+        # This process is ending; torchrun, which passes Ctrl+C on, must not cut it short before it has said why.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if not _is_first(store):
             raise SystemExit(2) from error
+        error.add_note(FIRST)
         raise
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def spoke_first(error: BaseException) -> bool:
+    """Whether an error ended the processes that `joined` had joined: the others have left without a word."""
+    return FIRST in getattr(error, "__notes__", [])
+
+
+def _meet() -> tuple[dist.Store, int, int]:
+    try:
+        return next(dist.rendezvous("env://"))
+    except ValueError as error:
+        said = ", ".join(f"{name} {os.environ.get(name, 'unset')}" for name in VARIABLES)
+        raise MetaLearningError("processes", said, "what torchrun sets, or WORLD_SIZE unset") from error
 
 
 def _add_up(tensor: Tensor) -> None:
@@ -171,7 +194,7 @@ def _stop(number: int, frame: Any) -> NoReturn:
 
 
 def _ended(got: str) -> ProcessError:
-    return ProcessError("process of this run", got, "none; what is in the checkpoint is safe, resume from there")
+    return ProcessError("process of this run", got, "none; a checkpoint, where there is one, is safe")
 
 
 def _is_first(store: dist.Store) -> bool:

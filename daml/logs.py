@@ -4,14 +4,13 @@ A log is a function (steps done, metrics) -> None, as `fit` takes it.
 """
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from daml.checkpoint import replace_file
 from daml.errors import CheckpointError
+from daml.files import beside, finite
 
 Log = Callable[[int, dict[str, float]], None]
 
@@ -33,7 +32,8 @@ class JsonlLog:
     def __init__(self, path: Path | str, step: int = 0) -> None:
         self.path = Path(path)
         kept = [record for record in read_log(self.path) if record["step"] <= step] if step else []
-        replace_file(self.path, lambda partial: partial.write_text("".join(map(as_line, kept))))
+        with beside(self.path) as part:
+            part.write_text("".join(map(as_line, kept)))
         self._file = self.path.open("a")
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
@@ -77,12 +77,7 @@ def parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 def as_line(record: dict[str, Any]) -> str:
     """A record as strict JSON, which has no word for infinity and not-a-number: they become null."""
-    return json.dumps({name: value if is_json(value) else None for name, value in record.items()}) + "\n"
-
-
-def is_json(value: Any) -> bool:
-    """Everything but the floats that strict JSON cannot hold."""
-    return not isinstance(value, float) or math.isfinite(value)
+    return json.dumps(finite(record), allow_nan=False) + "\n"
 
 
 class TensorboardLog:

@@ -14,10 +14,10 @@ RECOLOURED = 0.5
 """Share of sets whose colour channels are shuffled."""
 GAIN = (0.8, 1.2)
 """Range of the factor on each colour channel."""
-SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0", "daml/Act-v0")
-"""Environments whose task stays the same in the mirror."""
+SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0")
+"""Environments whose task stays the same when only what is shown or only what is done is mirrored."""
 SIDED = ("daml/Act-v0",)
-"""Those of them whose task has a left and a right: what is shown and what is done are mirrored together."""
+"""Environments whose task has a left and a right: what is shown and what is done are mirrored together."""
 
 
 def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) -> None:
@@ -35,7 +35,8 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) 
     other_side = rng.random() < 0.5
     if other_side:  # a human who comes from there
         _mirror(rows, video=mirrored_frames, shown_at=mirrored_pixels)
-    if other_side if env_id in SIDED else env_id in SYMMETRIC and rng.random() < 0.5:
+    robot_too = other_side if env_id in SIDED else env_id in SYMMETRIC and rng.random() < 0.5
+    if robot_too:
         _mirror(rows, image=mirrored_frames, state=mirrored_states, end=mirrored_states)
         _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
         if env_id in SIDED and "lesson_frames" in rows:  # the robot shows a side, too

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from daml.files import write_json
 from demos.recording import Recording
 from demos.tally import Tally, merged, tally_images, tally_rows
 from demos.video import write_video_601
@@ -68,9 +69,9 @@ def write(folder: Path, recordings: Iterable[Recording]) -> int:
     assert last is not None
     _write_table(folder / f"meta/episodes/{PLACE.format(chunk_index=0, file_index=0)}.parquet", _rows(episodes))
     _write_table(folder / "meta/tasks.parquet", _tasks(tasks))
-    _write_json(folder / "meta/info.json", _info(last, len(episodes), total, len(tasks)))
+    write_json(folder / "meta/info.json", _info(last, len(episodes), total, len(tasks)), indent=4)
     whole = {name: merged([tally[name] for tally in tallies]) for name in sorted(tallies[0])}
-    _write_json(folder / "meta/stats.json", {name: tally.statistics() for name, tally in whole.items()})
+    write_json(folder / "meta/stats.json", {name: tally.statistics() for name, tally in whole.items()}, indent=4)
     return total
 
 
@@ -207,8 +208,3 @@ def _rows(rows: list[dict[str, Any]]) -> pa.Table:
 def _write_table(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=4) + "\n")

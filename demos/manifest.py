@@ -10,10 +10,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from daml.files import write_json
 from demos.errors import DemoError
 from demos.recipe import Recipe
 from demos.recording import FORMAT, RecordingInfo
-from demos.video.write import beside
 
 INFO = "recording.json"
 DATA = "data/main_data.hdf5"
@@ -29,8 +29,7 @@ ALLOWED = "a folder that `daml record` wrote"
 def write_info(folder: Path, info: RecordingInfo, sums: dict[str, str]) -> None:
     """Writes recording.json."""
     said = asdict(info) | {"files": sums}
-    with beside(folder / INFO) as part:
-        part.write_text(json.dumps(said | {"checksum": checksum_of(said)}, indent=2) + "\n")
+    write_json(folder / INFO, said | {"checksum": checksum_of(said)})
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from daml.files import beside
 from demos.errors import DemoError
 from demos.manifest import ALLOWED, METADATA, check_sum, checksum, line, own_file, read_manifest, write_info
-from demos.video.write import beside
 
 
 def minari_id(folder: Path) -> str:

@@ -28,6 +28,7 @@ from typing import Literal
 
 import numpy as np
 
+from daml.files import write_json
 from daml.folders import visible
 from demos.errors import DemoError
 from demos.glances import TABLE_POINTS
@@ -133,9 +134,7 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
     for name, (dtype, shape) in info.arrays().items():
         np.lib.format.open_memmap(_array(folder, name), mode="w+", dtype=dtype, shape=shape)
     # Written last: a folder with a dataset.json has all its arrays.
-    partial = folder / "dataset.json.tmp"
-    partial.write_text(json.dumps(asdict(info), indent=2) + "\n")
-    partial.replace(folder / "dataset.json")
+    write_json(folder / "dataset.json", asdict(info))
     return Dataset(folder, info, "r+")
 
 
@@ -166,7 +165,7 @@ def _array(folder: Path, name: str) -> Path:
 
 def _names(info: DatasetInfo) -> set[str]:
     """What is in a folder whose creation was stopped before its dataset.json."""
-    return {"done", "dataset.json.tmp", *(f"{name}.npy" for name in info.arrays())}
+    return {"done", *(f"{name}.npy" for name in info.arrays())}
 
 
 def _load(path: Path, mode: Literal["r", "r+"] | None, dtype: type, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from daml.files import write_json
 from demos.errors import DemoError
 from demos.skills import SKILLS, find_skill
 from envs.appearance import Dials
@@ -26,7 +27,7 @@ def n_goals(env_id: str) -> int:
     Raises:
         DemoError: nobody demonstrates in that environment.
     """
-    return find_skill(env_id).layout.goal_number(N_OBJECTS, 0)
+    return N_OBJECTS * find_skill(env_id).layout.n_verbs
 
 
 def task_of(env_id: str, number: int) -> tuple[int, int]:
@@ -92,8 +93,8 @@ def sample_task_set(
 
 def write_clip_tasks(clip: Path, *, env_id: str, seed: int, split: str, index: int, goal: int) -> None:
     """Writes beside a video of a human which task it shows, so that a robot can be put among the same objects."""
-    text = json.dumps({"env": env_id, "seed": seed, "split": split, "set": index, "goal": goal}) + "\n"
-    clip.with_suffix(".json").write_text(text)
+    said = {"env": env_id, "seed": seed, "split": split, "set": index, "goal": goal}
+    write_json(clip.with_suffix(".json"), said, indent=None)
 
 
 def read_clip_tasks(clip: Path) -> tuple[TaskSet, int] | None:

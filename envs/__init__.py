@@ -8,9 +8,14 @@ from envs.errors import RenderError
 
 try:
     import mujoco  # noqa: F401  (it reads MUJOCO_GL, and loads the backend of that name)
+except ImportError:  # of MuJoCo itself
+    raise
 except Exception as error:
+    if "MUJOCO_GL" not in os.environ:
+        raise
     raise RenderError(
-        f"MUJOCO_GL: got {os.environ.get('MUJOCO_GL')!r} ({error}), allowed 'egl' or 'osmesa', installed, or nothing"
+        f"MUJOCO_GL: got {os.environ['MUJOCO_GL']!r} ({error}), "
+        "allowed 'egl', 'osmesa' or 'glfw', installed, or nothing"
     ) from error
 
 gymnasium.register(id="daml/Reach-v0", entry_point="envs.reaching:ReachEnv")

@@ -28,13 +28,13 @@ NOTHING = -1
 STILL_DISTANCE = 0.02
 """An object has not been moved when it is less than this far from where it was at first [m]."""
 TOUCH_DISTANCE = 0.04
-"""An object is touched when it has not been moved and the fingertips are this near to the middle of its top [m]..."""
+"""An object is touched when it has not been moved and the fingertips are this near to the middle of its top [m]."""
 TOUCH_DEPTH = 0.01
-"""...and no deeper below its top than this [m]: fingers around an object are about to grasp it."""
+"""Fingertips that touch an object are no deeper below its top than this [m]: around it they are about to grasp it."""
 PUSH_DISTANCE = 0.07
-"""An object is pushed when it stands on the table this far in one of the `DIRECTIONS` [m]..."""
+"""An object is pushed when it stands on the table this far in one of the `DIRECTIONS` [m]."""
 PUSH_SLOPE = 0.5
-"""...and no further to the side than this times as far."""
+"""An object that is pushed stands no further to the side than this times as far."""
 LIFT_HEIGHT = 0.05
 """An object is lifted when both fingers touch it and it is this far above where it was at first [m]."""
 HOLD_TIME = 0.5

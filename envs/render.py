@@ -44,12 +44,12 @@ def _new_opengl() -> Any:
     for backend in backends:
         try:
             with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("always", UserWarning)  # GLFW's errors
+                warnings.simplefilter("always")
                 context = importlib.import_module(f"mujoco.{backend}").GLContext(MAX_SIZE, MAX_SIZE)
                 context.make_current()
-            if said:
-                raise RenderError(str(said[0].message))
+            # GLFW tells its errors as warnings; others' warnings mean no harm.
+            if errors := [each.message for each in said if each.category.__name__ == "GLFWError"]:
+                raise RenderError(str(errors[0]))
             _rendered_in.add(os.getpid())
             return context
         except Exception as error:

@@ -1,7 +1,6 @@
 """What the commands share: environment names, devices, the console, the machine."""
 
 import ctypes
-import json
 import math
 import os
 import platform
@@ -24,9 +23,9 @@ ENVIRONMENTS = {
 """Short names, as the commands take them -> registered ids."""
 
 ALL = "all"
-"""The name of a policy for all of..."""
+"""The name of a policy for all environments of `TOGETHER`."""
 TOGETHER = ("reach", "push", "place", "pick-place")
-"""...these: in each of them the video tells one thing, which object."""
+"""Environments that one policy can be for: in each of them the video tells one thing, which object."""
 
 console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 """Prints what it is given: a path may hold what looks like markup, and a line in a pipe is one line."""
@@ -85,20 +84,10 @@ def policy_for(env: str, name: str | None) -> "StoredPolicy":
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a file of JSON, whole or not at all, into a folder that is made; what is no number is null."""
-    from agents.policies import write_text
+    """`daml.files.write_json`, which is imported late: with it comes torch."""
+    from daml import files
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
-
-
-def finite(value: Any) -> Any:
-    """The same without infinity and not-a-number, for which JSON has no word: they become None."""
-    if isinstance(value, dict):
-        return {name: finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    files.write_json(path, value)
 
 
 def between(low: float, high: float) -> str:

@@ -47,11 +47,11 @@ def ending() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes on its way out
         sys.exit(NO_READER)
     except KeyboardInterrupt as stop:
-        leave(f"stopped: {str(stop) or STOPS}", TERMINATED if isinstance(stop, Terminated) else STOPPED)
+        leave(f"stopped: {str(stop) or STOPS}", TERMINATED if isinstance(stop, Terminated) else STOPPED, stop)
     except Exception as error:
         if not isinstance(error, (OSError, MemoryError, *families())) and not _lacks_memory(error):
             raise
-        leave(f"error: {describe(error)}", BAD_INPUT)
+        leave(f"error: {describe(error)}", BAD_INPUT, error)
 
 
 @contextmanager
@@ -60,13 +60,25 @@ def stopping(command: Any) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise type(stop)(getattr(command, "stops", STOPS)) from None
+        stop.args = (getattr(command, "stops", STOPS),)
+        raise
 
 
-def leave(line: str, status: int) -> NoReturn:
-    """Ends with one line on stderr."""
-    print(f"daml: {plain(line)}", file=sys.stderr)
+def leave(line: str, status: int, error: BaseException) -> NoReturn:
+    """Ends with one line on stderr, of which one process on a machine is enough."""
+    if speaks(error):
+        print(f"daml: {plain(line)}", file=sys.stderr)
     sys.exit(status)
+
+
+def speaks(error: BaseException) -> bool:
+    """Of the processes that torchrun has started on this machine, the first says what ends all of them, such as bad
+    input; once they have joined, the one that ends first does.
+    """
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        return True
+    distributed = sys.modules.get("daml.distributed")  # in use, or nobody has joined
+    return distributed is not None and distributed.spoke_first(error)
 
 
 def families() -> tuple[type[Exception], ...]:
@@ -109,7 +121,8 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         for each, handler in before.items():
-            signal.signal(each, handler)
+            if signal.getsignal(each) is _stop:  # else it is ignored, until the processes of a run have ended
+                signal.signal(each, handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -143,7 +143,7 @@ def train(config: Fewshot, classes: Classes, team: Team) -> TrainState:
     """Meta-trains with a team of processes, or pretrains on all classes at once."""
     import torch
 
-    from daml import TrainState, compiled, fit, load_state, meta_loss
+    from daml import TrainState, compiled, fit, meta_loss, resume
     from daml.tasks.fewshot import AllClasses, Episodes, outer_loss, pretraining
     from scripts.progress import training_log
 
@@ -156,8 +156,7 @@ def train(config: Fewshot, classes: Classes, team: Team) -> TrainState:
     learned = [tensor for group in groups for tensor in meta[group].values()]
     state = TrainState(meta, torch.optim.Adam(learned, lr=config.lr))
     checkpoint = config.folder / runs.CHECKPOINT
-    if config.resume and checkpoint.exists():
-        load_state(checkpoint, state)
+    resume(state, checkpoint)
     episodes = Episodes(classes, config.ways, config.shots, config.queries)
     with training_log(config.folder, config.steps, state.step, team, config.compile) as log:
         fit(

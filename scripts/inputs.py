@@ -14,7 +14,7 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Within:
-    """Numbers from `low` to `high`; `between`: without these two. Neither infinity nor what is not a number."""
+    """Numbers from `low` to `high`, and with `between` neither of these two; no infinity, nothing that is no number."""
 
     low: float
     high: float = math.inf

@@ -22,7 +22,7 @@ fi
 
 echo "making the Python environment in $venv (about 2 minutes)"
 "$python" -m venv "$venv"
-# A PyTorch that lies on disk where pip looks (find-links) is taken first, whichever build it is: the CPU build suffices,
-# and without a disk's the index gives the one for CUDA, of several gigabytes.
+# A PyTorch that lies on disk where pip looks (find-links) is taken first, whichever build it is: the CPU build suffices.
+# Where none lies on disk pip takes the index's, which is the one for CUDA, of several gigabytes.
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-index --no-deps torch 2>/dev/null || true
 "$venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'

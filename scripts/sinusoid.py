@@ -122,7 +122,7 @@ def train(config: Sinusoid, team: Team) -> TrainState:
     """Meta-trains with a team of processes; what the optimiser receives is what is learned."""
     import torch
 
-    from daml import TrainState, fit, load_state
+    from daml import TrainState, fit, resume
     from daml.meta_step import compiled, meta_loss
     from scripts.progress import training_log
 
@@ -133,8 +133,7 @@ def train(config: Sinusoid, team: Team) -> TrainState:
     learned = [tensor for group in groups for tensor in meta[group].values()]
     state = TrainState(meta, torch.optim.Adam(learned, lr=config.lr))
     checkpoint = config.folder / runs.CHECKPOINT
-    if config.resume and checkpoint.exists():
-        load_state(checkpoint, state)
+    resume(state, checkpoint)
     n_steps = 0 if config.method == "random" else config.steps
     with training_log(config.folder, n_steps, state.step, team, config.compile) as log:
         fit(

@@ -4,7 +4,7 @@
 #     sh scripts/stock_smoke.sh FOLDER [PYTHON]
 #
 # FOLDER/venv is made, or used again if it is there: 6 GB, about 3 minutes; then 5 minutes on 2 CPU cores. TORCH names
-# another release than the newest that is allowed: TORCH=torch==2.14.1 sh scripts/stock_smoke.sh FOLDER
+# another release than the newest that pyproject.toml allows: TORCH=torch==2.14.1 sh scripts/stock_smoke.sh FOLDER
 set -eu
 [ $# -ge 1 ] || { echo "stock_smoke: got no folder, allowed: sh scripts/stock_smoke.sh FOLDER [PYTHON]" >&2; exit 2; }
 mkdir -p "$1"
@@ -15,7 +15,10 @@ bin=$folder/venv/bin
 
 [ -x "$bin/python" ] || "$python" -m venv "$folder/venv"
 pip() { "$bin/pip" --quiet --disable-pip-version-check "$@"; }
-pip install "${TORCH:-torch}"
+allowed=$("$bin/python" -c 'import tomllib
+needs = tomllib.load(open("'"$checkout"'/pyproject.toml", "rb"))["project"]["dependencies"]
+print(next(each for each in needs if each.startswith("torch>")))')
+pip install "${TORCH:-$allowed}"
 "$bin/python" -c 'import triton' ||
     { echo "stock_smoke: got a PyTorch without Triton, allowed the index's; name a release in TORCH" >&2; exit 2; }
 out=$(mktemp -d)

@@ -189,7 +189,8 @@ class Train:
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
         """
-        from agents.training import Validation, meta_train, new_state, resume
+        from agents.training import Validation, meta_train, new_state
+        from daml import resume
 
         names = env_names(self.env)
         state = new_state(preset, sizes, self.seed, device)

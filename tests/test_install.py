@@ -15,13 +15,16 @@ import pytest
 from daml_command import OURS
 
 ROOT = Path(__file__).parents[1]
-START = "from daml_command import main; main()"
+INSTALLED = ("-c", "from daml_command import main; main()")
+"""As the installed command starts."""
 
 
-def daml(folder: Path, path: list[Path], *words: object) -> subprocess.CompletedProcess:
+def daml(
+    folder: Path, path: list[Path], *words: object, start: tuple[str, ...] = INSTALLED
+) -> subprocess.CompletedProcess:
     """The command, outside the checkout, with these folders searched first for packages."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
-    command = [sys.executable, "-c", START, *map(str, words)]
+    command = [sys.executable, *start, *map(str, words)]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
@@ -110,12 +113,14 @@ def test_a_package_installed_over_ours_is_named(installed: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", OURS)
-@pytest.mark.parametrize("form", ["package", "module"])
-def test_a_foreign_package_found_first_is_named(tmp_path: Path, name: str, form: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "start"), [("package", INSTALLED), ("module", INSTALLED), ("package", ("-m", "daml_command"))], ids=str
+)
+def test_a_foreign_package_found_first_is_named(tmp_path: Path, name: str, form: str, start: tuple[str, ...]) -> None:
     place = tmp_path / (f"{name}/__init__.py" if form == "package" else f"{name}.py")
     place.parent.mkdir(exist_ok=True)
     place.write_text("import openai\n")
-    done = daml(tmp_path / "..", [tmp_path, ROOT], "demo", "--quick")
+    done = daml(tmp_path / "..", [tmp_path, ROOT], "demo", "--quick", start=start)
     found = place.parent if form == "package" else place
     assert done.returncode == 2
     assert done.stderr.startswith(f"daml: error: package '{name}': got {found}, allowed daml's own in {ROOT}; ")

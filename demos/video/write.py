@@ -1,9 +1,6 @@
 """Writing videos and pictures: whole or not at all."""
 
 import itertools
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
+from daml.files import beside
 from demos.errors import VideoError
 
 SMALL_SIDE = 128
@@ -40,6 +38,7 @@ def write_video_601(path: str | Path, frames: np.ndarray, fps: float) -> None:
 
 def _write(path: Path, frames: np.ndarray, fps: float, colours: Colorspace) -> None:
     frames = _checked(frames, fps)
+    path.parent.mkdir(parents=True, exist_ok=True)
     small = max(frames.shape[1:3]) <= SMALL_SIDE
     # Halving the colour resolution, as browsers and players want it, blurs an object that is only a few pixels wide:
     # small clips, which the policy is to see again, keep it all; large ones are for people.
@@ -97,6 +96,7 @@ def write_gif(path: str | Path, frames: np.ndarray, fps: float) -> None:
         fps: frames a second; the format rounds each frame's time to 0.01 s.
     """
     first, *rest = [Image.fromarray(f) for f in _checked(frames, fps)]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with beside(Path(path)) as part:
         first.save(part, "GIF", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
 
@@ -112,6 +112,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in Image.EXTENSION:
         raise VideoError(f"{path}: got the suffix {suffix!r}, allowed .png, .jpg and the like")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with beside(Path(path)) as part:
         Image.fromarray(image).save(part, Image.EXTENSION[suffix])
 
@@ -124,16 +125,3 @@ def _checked(frames: np.ndarray, fps: float) -> np.ndarray:
     if not 0 < fps < np.inf:
         raise VideoError(f"fps: got {fps}, allowed more than 0")
     return frames
-
-
-@contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """A file beside the path that takes its place when all went well, so that there is never half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()

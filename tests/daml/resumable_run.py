@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from conftest import ToyTasks, make_learner, outer_loss
 
-from daml import JsonlLog, TrainState, fit, load_state
+from daml import JsonlLog, TrainState, fit, resume
 
 N_STEPS = 150
 
@@ -16,8 +16,7 @@ if __name__ == "__main__":
     checkpoint, learner = folder / "c.safetensors", make_learner()
     meta = learner.init(torch.Generator().manual_seed(1))
     state = TrainState(meta, torch.optim.Adam([tensor for params in meta.values() for tensor in params.values()]))
-    if checkpoint.exists():
-        load_state(checkpoint, state)
+    resume(state, checkpoint)
     with JsonlLog(folder / "log.jsonl", step=state.step) as log:
         fit(
             state,

@@ -8,7 +8,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from agents.methods.fast import fast
-from daml import JsonlLog, TrainState, fit, joined, load_state, save_state, tee
+from daml import JsonlLog, TrainState, fit, joined, resume, save_state, tee
 from daml.tasks.sinusoid import FAMILIES, Sinusoids, make_learner, retina
 from tests.agents.random_tasks import some_tasks
 
@@ -49,8 +49,7 @@ if __name__ == "__main__":
     meta = pytree.tree_map(lambda tensor: tensor.to(problem.dtype), meta)
     state = TrainState(meta, torch.optim.Adam(pytree.tree_leaves(meta), lr=1e-3))
     checkpoint = folder / "c.safetensors"
-    if checkpoint.exists():
-        load_state(checkpoint, state)
+    resume(state, checkpoint)
     with joined() as team:
         (folder / f"pid{team.rank}").write_text(str(os.getpid()))
         logs = [JsonlLog(folder / "log.jsonl", state.step)] if team.leads else []

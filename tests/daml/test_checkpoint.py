@@ -62,7 +62,7 @@ def test_every_bit_comes_back(tmp_path):
 
 def test_saving_leaves_one_file_and_replaces_the_old_one(tmp_path):
     path = tmp_path / "a.safetensors"
-    (tmp_path / "a.safetensors.partial").write_text("left by a killed run")
+    (tmp_path / ".a.safetensors.part").write_text("left by a killed run")
     save(path, TENSORS)
     save(path, {"x": torch.ones(1)})
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]

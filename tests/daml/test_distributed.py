@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from daml import MetaLearningError, ProcessError, Team, TrainState, fit, load, meta_grad, meta_step, read_log
+from daml import MetaLearningError, ProcessError, Team, TrainState, fit, joined, load, meta_grad, meta_step, read_log
 from daml.meta_step import named_tensors
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +142,17 @@ def test_the_leader_goes_first():
 
     in_team(3, work)
     assert order == [True, False, False]
+
+
+@pytest.mark.parametrize("said", [{"RANK": None}, {"WORLD_SIZE": "two"}, {"MASTER_PORT": None}, {"MASTER_ADDR": None}])
+def test_half_of_what_torchrun_says_is_an_error(said, monkeypatch):
+    for name, value in (
+        {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} | said
+    ).items():
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
+    ((name, value),) = said.items()
+    with pytest.raises(MetaLearningError, match=f"processes: got .*{name} {value or 'unset'}.*; allowed: what torch"):
+        joined().__enter__()
 
 
 def run(folder, size, problem="curves", n_steps=20):

@@ -92,6 +92,7 @@ def rows():
         "state": rng.random((3, 5, 10)).astype(np.float32),
         "action": rng.random((3, 5, 3)).astype(np.float32),
         "pose": rng.random((3, 1, 3)).astype(np.float32),
+        "end": rng.random((3, 10)).astype(np.float32),
     }
 
 
@@ -116,7 +117,7 @@ def mirrorings(env_id):
         aug.augment(after, np.random.default_rng(seed), env_id)
         human = not np.array_equal(after["shown_at"], before["shown_at"])
         robot = not np.array_equal(after["state"], before["state"])
-        for name in ("action", "pose"):
+        for name in ("action", "pose", "end"):
             assert robot == (not np.array_equal(after[name], before[name]))
         found.add((human, robot))
     return found

@@ -142,7 +142,7 @@ def test_a_complete_dataset_is_not_collected_again(copy):
 def test_a_creation_that_was_stopped_is_begun_again(tmp_path):
     folder = tmp_path / "data"
     create(folder, INFO)
-    (folder / "dataset.json").rename(folder / "dataset.json.tmp")
+    (folder / "dataset.json").rename(folder / ".dataset.json.part")
     (folder / "goal_points.npy").write_bytes(b"\x93NUM")
     assert create(folder, INFO).missing() == list(range(N_SETS))
     assert json.loads((folder / "dataset.json").read_text())["seed"] == SEED

@@ -63,6 +63,32 @@ FIRST_RENDER = """if True:
     Camera(model, "c", 8, 8)
     print("after")
 """
+IMPORT = """if True:
+    import os, sys
+    os.environ |= {"MUJOCO_GL": word for word in sys.argv[1:]}
+    try:
+        import envs
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+WARNS = """if True:
+    import os, sys, types, warnings
+    import mujoco
+    from envs import render
+    kind = UserWarning if sys.argv[1] == "UserWarning" else type(sys.argv[1], (UserWarning,), {})
+    class GLContext:
+        def __init__(self, width, height):
+            warnings.warn("broken", kind)
+        def make_current(self):
+            pass
+    sys.modules["mujoco.glfw"] = types.SimpleNamespace(GLContext=GLContext)
+    os.environ["MUJOCO_GL"] = "glfw"
+    try:
+        render._opengl()
+        print("made")
+    except render.RenderError as error:
+        print(error)
+"""
 TRITON = """import sys
 print("triton", {"mujoco.egl", "mujoco.osmesa"} & set(sys.modules))
 """
@@ -122,6 +148,28 @@ def test_triton_is_loaded_before_the_first_context(tmp_path: Path) -> None:
     (tmp_path / "triton.py").write_text(TRITON)
     done = run(FIRST_RENDER, path=tmp_path)
     assert done.stdout == "before\ntriton set()\nafter\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("gl", "fault", "said"),
+    [
+        ("egl", "AttributeError", "RenderError MUJOCO_GL: got 'egl' (broken), allowed 'egl', 'osmesa' or 'glfw'"),
+        ("egl", "ImportError", "ImportError broken"),
+        (None, "AttributeError", "AttributeError broken"),
+    ],
+)
+def test_only_what_the_chosen_backend_does_is_laid_to_it(gl: str | None, fault: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mujoco.py").write_text(f"raise {fault}('broken')\n")
+    done = run(IMPORT, *([gl] if gl else []), path=tmp_path)
+    assert done.stdout.startswith(said), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("UserWarning", "made"), ("GLFWError", "no offscreen OpenGL (glfw: broken)")]
+)
+def test_a_warning_is_an_error_only_of_glfw(name: str, said: str) -> None:
+    done = run(WARNS, name)
+    assert done.stdout.startswith(said), done.stderr
 
 
 @needs_triton

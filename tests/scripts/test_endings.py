@@ -15,7 +15,7 @@ from command_line import LEAVES, Leaf, ends
 from scripts.endings import Terminated, ending, plain
 
 ROOT = Path(__file__).parent.parent.parent
-DAML = [sys.executable, "-m", "scripts"]
+DAML = [sys.executable, "-m", "daml_command"]
 
 
 def allocate() -> None:
@@ -87,11 +87,42 @@ def test_a_stop_says_what_is_true_of_the_command(words, said, stop, status, tmp_
     assert ends(words, monkeypatch, capsys) == (status, "", f"daml: stopped: {said}\n")
 
 
+@pytest.mark.parametrize(("rank", "first", "lines"), [("0", False, 1), ("1", False, 0), ("1", True, 1)])
+@pytest.mark.parametrize(
+    "end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")], ids=lambda end: type(end).__name__
+)
+def test_of_several_processes_one_speaks(end, rank, first, lines, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    """Before they have joined the first one; then the first to end, which tells by a note on its error."""
+    from daml.distributed import FIRST
+
+    error = type(end)(*end.args)
+    if first:
+        error.add_note(FIRST)
+
+    def run(self: object) -> None:
+        raise error
+
+    monkeypatch.setattr("scripts.fewshot.Fewshot.run", run)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    status, _, err = ends(["fewshot"], monkeypatch, capsys)
+    assert (status, err.count("\n")) == (2 if isinstance(end, OSError) else 130, lines)
+
+
 def test_signals_are_as_they_were_afterwards() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit, match=r"^143$"), ending():
         signal.raise_signal(signal.SIGTERM)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_signal_that_is_ignored_meanwhile_stays_ignored() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with ending():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_text_from_outside_stays_on_its_line() -> None:

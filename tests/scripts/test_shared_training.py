@@ -1,8 +1,10 @@
 """The commands that meta-train, under torchrun: the same numbers as alone, and one of everything that is written."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,17 @@ import pytest
 from daml import read_log
 
 ROOT = Path(__file__).parents[2]
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "scripts")
-ALONE = (sys.executable, "-m", "scripts")
+TORCHRUN = (
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node",
+    "2",
+    "-m",
+    "daml_command",
+)
+ALONE = (sys.executable, "-m", "daml_command")
 pytestmark = pytest.mark.slow
 
 
@@ -46,7 +57,48 @@ def test_two_processes_train_as_one(tmp_path: Path, words: tuple[object, ...]) -
     assert len(shared.stdout.splitlines()) == len(alone.stdout.splitlines()), shared.stdout
 
 
-def test_bad_input_is_said_once(tmp_path: Path) -> None:
-    done = daml(TORCHRUN, "fewshot", "--method", "finetune", "--steps", 1, "--no-compile", "--out", tmp_path)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("fewshot", "--method", "finetune", "--steps", 1, "--no-compile"),
+            "processes: got 2; allowed: 1 to 1, the tasks in a meta-batch",
+        ),
+        (("fewshot", "--shots", 0), "shots: got 0, allowed 1 or more"),
+        (("fewshot", "--data", "omniglot", "--root", "nowhere"), ""),
+        (("sinusoid", "--no-such"), "option: got '--no-such', allowed "),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_said_once(tmp_path: Path, words: tuple[object, ...], said: str) -> None:
+    done = daml(TORCHRUN, *words, "--out", tmp_path)
     assert done.returncode != 0
-    assert done.stderr.count("daml: error: processes: got 2; allowed: 1 to 1, the tasks in a meta-batch") == 1
+    assert done.stderr.count("daml: error: ") == done.stderr.count(f"daml: error: {said}") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize("steps", [0, 1001], ids=["without a checkpoint", "with one"])
+def test_a_stop_is_said_once_and_says_what_is_true(tmp_path: Path, number: int, steps: int) -> None:
+    """As a terminal and a batch queue do it: SIGINT to all processes, SIGTERM to torchrun."""
+    words = ["sinusoid", "--steps", "100000", "--tasks", "2", "--hidden", "2", "--no-compile", "--out", str(tmp_path)]
+    running = subprocess.Popen(
+        [*TORCHRUN, *words],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    log, end = tmp_path / "log.jsonl", time.monotonic() + 200
+    while not log.exists() or len(read_log(log)) < steps:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
+    _, err = running.communicate(timeout=100)
+    meaning = "from the last checkpoint" if steps else "; its training has no checkpoint yet"
+    assert [line for line in err.splitlines() if line.startswith("daml: ")] == [
+        f"daml: stopped: --resume goes on{' ' * bool(steps)}{meaning}"
+    ]
+    assert "KeyboardInterrupt" not in err
