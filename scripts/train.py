@@ -27,8 +27,6 @@ VALIDATION_TASKS = 60
 EVALUATION_SEED = 1
 GLANCES = 10
 """Collected of each set, for a preset that looks at them (`demos.glances`)."""
-CONTROLS = ("human", "wrong", "wrong-object", "wrong-verb", "blank", "none", "robot")
-"""What the finished policy is shown, where there is that; `daml sweep controls` has more."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,8 @@ class Train:
 
     def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
-        from agents.evaluation import evaluate_preset, shown_in
+        from agents.controls import CONTROLS
+        from agents.evaluation import evaluate_preset, shown_to
         from agents.policies import PolicyConfig, save_policy
         from agents.workers import processes
         from daml import read_log
@@ -246,7 +245,7 @@ class Train:
             row_of(self.env, name, video): (name, video)
             for name in env_names(self.env)
             for video in shown
-            if video in shown_in(env_id(name))
+            if video in shown_to(preset, env_id(name))
         }
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar, processes(cores()) as workers:
