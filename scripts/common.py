@@ -56,6 +56,25 @@ def env_names(name: str) -> list[str]:
     return list(TOGETHER) if name == ALL else [name]
 
 
+def env_ids(name: str) -> list[str]:
+    """Registered ids of the environments of a policy.
+
+    Raises:
+        EnvError: there is none of that name.
+    """
+    return [env_id(each) for each in env_names(name)]
+
+
+def data_folders(name: str, folder: Path) -> dict[str, Path]:
+    """Registered id of each environment of a policy -> the folder of its dataset: the folder, or one inside it where
+    there are several.
+
+    Raises:
+        EnvError: there is no environment of that name.
+    """
+    return {env_id(each): folder / each if name == ALL else folder for each in env_names(name)}
+
+
 def find_policy(name: str) -> "StoredPolicy":
     """A policy by its folder, its run's folder, or its name.
 
@@ -142,6 +161,15 @@ def machine(device: str = "cpu") -> str:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ready_to_train() -> None:
+    """Sets this process up for meta-steps, before torch is imported.
+
+    Threads that wait actively stay in step when other programs want the cores; torch reads that when it is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "active")
+    keep_memory()
 
 
 def keep_memory() -> None:
