@@ -26,7 +26,7 @@ def n_goals(env_id: str) -> int:
     Raises:
         DemoError: nobody demonstrates in that environment.
     """
-    return find_skill(env_id).layout.goal_number(N_OBJECTS, 0)
+    return N_OBJECTS * find_skill(env_id).layout.n_verbs
 
 
 def task_of(env_id: str, number: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from scripts.bench_core import peak_flops
 from scripts.collect import collect_missing
 from scripts.common import console, data_folders, env_ids, find_device, machine, ready_to_train, write_json
-from scripts.inputs import Count, File
+from scripts.inputs import Count, Device, File
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator
@@ -49,8 +49,8 @@ class BenchTrain:
     """All tasks at once, or one after the other; as the preset does it when not given."""
     rounds: Count = 15
     """Meta-steps that are timed; medians are reported."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where."""
     json: File | None = None
     """Write the result here."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from scripts.common import ENVIRONMENTS, console, cores, env_id
-from scripts.inputs import Count, Folder, Natural, Seed, Side, Within
+from scripts.inputs import Count, Folder, Natural, Seed, Side, Split, Within
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class Collect:
 
     env: str = "reach"
     """Environment."""
-    split: str = "train"
-    """Objects: train, val or test."""
+    split: Split = "train"
+    """Objects."""
     sets: Count = 1200
     """Object sets; each has three objects, hence three tasks, or three for each verb."""
     seed: Seed = 0

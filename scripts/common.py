@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
@@ -125,7 +125,7 @@ def between(low: float, high: float) -> str:
     return f"[{low:.3f}, {high:.3f}]" if math.isfinite(low) and math.isfinite(high) else "[unknown]"
 
 
-def find_device(name: str) -> str:
+def find_device(name: str) -> Literal["cpu", "cuda"]:
     """ "auto" is the GPU where there is one.
 
     Raises:
@@ -137,9 +137,10 @@ def find_device(name: str) -> str:
 
     if name not in ("auto", "cpu", "cuda"):
         raise AgentError(f"device: got {name!r}, allowed 'auto', 'cpu' or 'cuda'")
-    if name == "cuda" and not torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
         raise AgentError("device: got 'cuda', allowed 'cpu' here: torch sees no GPU")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    return "cuda" if has_gpu and name != "cpu" else "cpu"
 
 
 def machine(device: str = "cpu") -> str:

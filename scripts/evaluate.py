@@ -7,7 +7,7 @@ from tyro.conf import arg
 
 from agents.controls import MEANINGS
 from scripts.common import console, cores, env_id, policy_for, write_json
-from scripts.inputs import Count, File, Seed
+from scripts.inputs import Count, File, Seed, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -31,8 +31,8 @@ class Evaluate:
     seed: Seed = 0
     """Of tasks, scenes and motions."""
     video: Annotated[str, arg(help=f"What the policy is shown. {IN_WORDS}.")] = "human"
-    split: str = "test"
-    """Objects: train, val or test."""
+    split: Split = "test"
+    """Objects."""
     gap: tuple[str, ...] = ()
     """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
     view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors (0 to 2)."""

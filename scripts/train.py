@@ -20,7 +20,7 @@ from scripts.common import (
     machine,
     ready_to_train,
 )
-from scripts.inputs import Count, Folder, Seed
+from scripts.inputs import Count, Device, Folder, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Train:
     """Tasks of the evaluation at the end."""
     eval_trials: Count = 2
     """Rollouts of each."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where."""
     resume: bool = False
     """Go on with the run in --out, with its settings."""
     quick: bool = False

@@ -48,7 +48,7 @@ def test_help_comes_without_heavy_imports() -> None:
         (("evaluate", "--policy", "nowhere"), "policy: got nowhere"),
         (("train", "--preset", "slow", "--out", "{out}"), "preset: got 'slow'"),
         (("collect", "--sets", "0", "--out", "{out}"), "sets: got 0, allowed 1 or more"),
-        (("train", "--device", "tpu", "--out", "{out}"), "device: got 'tpu'"),
+        (("train", "--device", "tpu", "--out", "{out}"), "invalid choice 'tpu' for argument '--device'"),
         (("train", "--data", "nowhere", "--out", "{out}"), "dataset nowhere: got no readable dataset.json"),
     ],
 )
