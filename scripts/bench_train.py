@@ -44,13 +44,13 @@ class BenchTrain:
     preset: str = "temporal"
     """Kind of policy."""
     data: Path | None = None
-    """A dataset (`daml collect`); a small one is collected when not given."""
+    """A dataset (`daml collect`); a small one is collected when not given, by one process for all on its machine."""
     map_tasks: Literal["vmap", "loop"] | None = None
     """All tasks at once, or one after the other; as the preset does it when not given."""
     rounds: Count = 15
     """Meta-steps that are timed; medians are reported."""
     device: Device = "auto"
-    """Where."""
+    """Where; auto is the GPU where there is one."""
     json: File | None = None
     """Write the result here."""
 

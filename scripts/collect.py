@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from scripts.common import ENVIRONMENTS, console, cores, env_id
-from scripts.inputs import Count, Folder, Natural, Seed, Side, Split, Within
+from scripts.inputs import Count, Folder, Natural, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Collect:
         from demos.collect import collect
         from demos.tasks import n_goals
 
+        Writable("folder").check("out", self.folder)
         with progress_bar("sets") as bar:
             job = bar.add_task("collecting", total=self.sets, note="")
             for done in collect(

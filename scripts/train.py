@@ -65,7 +65,7 @@ class Train:
     eval_trials: Count = 2
     """Rollouts of each."""
     device: Device = "auto"
-    """Where."""
+    """Where; auto is the GPU where there is one."""
     resume: bool = False
     """Go on with the run in --out, with its settings."""
     quick: bool = False
