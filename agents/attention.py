@@ -33,6 +33,13 @@ def attention_map(policy: Policy, image: np.ndarray, state: np.ndarray) -> np.nd
     return cells.reshape(side, side)
 
 
+def has_attention(policy: Policy) -> bool:
+    """Whether there is an `attention_map` of a policy."""
+    size, state = policy.imitator.size, policy.imitator.sizes.state
+    grey = np.full((size, size, 3), 128, np.uint8)
+    return "log_attention" in policy.outputs(policy.look(grey), np.zeros(state, np.float32))
+
+
 def overlay(image: np.ndarray, attention: np.ndarray, size: int) -> np.ndarray:
     """An image, darkened, with the attention on top in red: uint8 [size, size, 3]."""
     large = resize(image[None], size)[0].astype(float)

@@ -54,7 +54,7 @@ def _head(config: "PolicyConfig") -> list[str]:
     lines = ["---", "license: mit", "library_name: daml", "pipeline_tag: robotics"]
     lines += ["tags:", *(f"- {tag}" for tag in (*TAGS, config.env, config.preset))]
     if config.results:
-        found = [_result(*_where(config.env, row), result) for row, result in config.results.items()]
+        found = [_result(*config.where(row), result) for row, result in config.results.items()]
         lines += ["model-index:", f"- name: daml-{config.env}", "  results:"]
         lines += [f"  - {json.dumps(result)}" for result in found]
     return [*lines, "---", ""]
@@ -73,9 +73,3 @@ def _result(env: str, video: str, found: dict[str, Any]) -> dict[str, Any]:
         | {"args": conditions},
         "metrics": metrics,
     }
-
-
-def _where(policy: str, row: str) -> tuple[str, str]:
-    """Environment and video of a row of results, which names the environment when the policy is for several."""
-    env, colon, video = row.partition(": ")
-    return (env, video) if colon else (policy, row)

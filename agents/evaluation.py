@@ -92,10 +92,8 @@ VIDEOS: dict[str, Shown] = {
     "robot": _robot,
     "told": _human,
 }
-"""What the policy is shown of a task: a human doing it; a human doing another task of the set, with another object and
-verb, with another object, or with another verb; grey frames; the right video with its frames shuffled, or reversed, or
-standing still at the first, the middle or the last one; the robot's own expert doing it, where the human would have;
-the right video, and where the goal is as well (`agents.oracle`)."""
+"""What the policy is shown of a task; `agents.controls.MEANINGS` says it in words. After "told" it acts as
+`agents.oracle` does."""
 
 SHOWN = (*VIDEOS, "none")
 """The same and no video at all: a policy with zero inner steps."""
@@ -105,6 +103,12 @@ def shown_in(env_id: str) -> tuple[str, ...]:
     """Those of `SHOWN` that an environment has."""
     verbs = find_skill(env_id).layout.verbs
     return tuple(video for video in SHOWN if verbs or video not in VERBAL)
+
+
+def shown_to(preset: Preset, env_id: str) -> tuple[str, ...]:
+    """Those of `shown_in` that tell something of a preset: without inner steps, one that takes none anyway is what it
+    always is, so that "none" would be another word for `preset.shown`."""
+    return tuple(video for video in shown_in(env_id) if preset.inner_steps or video != "none")
 
 
 @dataclass(frozen=True)
@@ -272,10 +276,11 @@ def evaluate_preset(
     """`evaluate` for a preset, with "none" as one more video. Arguments and errors as there.
 
     Raises:
-        AgentError: `video` is none of `shown_in(env_id)`.
+        AgentError: `video` is none of `shown_to(preset, env_id)`.
     """
-    if video not in (allowed := shown_in(env_id)):
-        raise AgentError(f"video: got {video!r}, allowed {list(allowed)} in {env_id}")
+    if video not in (allowed := shown_to(preset, env_id)):
+        why = "" if preset.inner_steps else ", for a policy that takes no inner step"
+        raise AgentError(f"video: got {video!r}, allowed {list(allowed)} in {env_id}{why}")
     imitator = preset.imitator(0 if video == "none" else preset.inner_steps, sizes)
     return evaluate(imitator, meta, env_id=env_id, video=preset.shown if video == "none" else video, **options)
 

@@ -35,7 +35,7 @@ class PolicyConfig:
 
     env: short name of the environment, or "all".  preset: key of `PRESETS`.  sizes: of the environment.
     seed, steps, sets: of its meta-training. command: that trains it. minutes: it took, on machine. results:
-    evaluations, by video; of all environments by "environment: video".
+    evaluations, by `row_of`.
     """
 
     env: str
@@ -48,6 +48,16 @@ class PolicyConfig:
     minutes: float
     machine: str
     results: dict[str, Any] = field(default_factory=dict)
+
+    def where(self, row: str) -> tuple[str, str]:
+        """Environment and video of a row of results: the inverse of `row_of`."""
+        env, colon, video = row.partition(": ")
+        return (env, video) if colon else (self.env, row)
+
+
+def row_of(policy: str, env: str, video: str) -> str:
+    """Key of a policy's results: the video, and in which environment, if the policy is for several."""
+    return video if policy == env else f"{env}: {video}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from daml.fit import fit
 from daml.logs import JsonlLog, TensorboardLog, read_log, tee
 from daml.losses import learned, supervised
 from daml.lstm import init_lstm, lstm_rule
-from daml.meta_step import TrainState, compiled, loop_tasks, meta_grad, meta_loss, meta_step, vmap_tasks
+from daml.meta_step import TrainState, can_compile, compiled, loop_tasks, meta_grad, meta_loss, meta_step, vmap_tasks
 from daml.rules import first_order, gradient_descent
 from daml.types import (
     Example,
@@ -44,6 +44,7 @@ __all__ = [
     "TensorboardLog",
     "TrainState",
     "adapt",
+    "can_compile",
     "compiled",
     "first_order",
     "fit",

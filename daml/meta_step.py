@@ -29,7 +29,12 @@ def compiled() -> Objective:
     The first step takes a minute; the others take a half to a third. It is compiled again for every other learner,
     outer loss or shape: keep these objects.
     """
-    return torch.compile(meta_loss, fullgraph=True) if shutil.which(os.environ.get("CXX", "g++")) else meta_loss
+    return torch.compile(meta_loss, fullgraph=True) if can_compile() else meta_loss
+
+
+def can_compile() -> bool:
+    """Whether the C++ compiler that torch.compile needs is at hand."""
+    return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 def vmap_tasks(fn: TaskMetrics, tasks: Task, chunk_size: int | None = None) -> dict[str, Tensor]:

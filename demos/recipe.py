@@ -10,12 +10,13 @@ import gymnasium
 import numpy as np
 
 import envs  # noqa: F401  (registers the environments)
+from demos import seeds
 from demos.errors import DemoError
 from demos.tasks import TaskSet, n_goals, sample_task_set
 from envs.objects import ALL_SPLITS
 from envs.scene import Scene
 
-MOST = {"seed": 2**63 - 1, "index": 2**31 - 1, "trial": 999}
+MOST = {"seed": seeds.LARGEST, "index": 2**31 - 1, "trial": 999}
 """Highest value of each number of a recipe besides the goal; trials are drawn one after the other."""
 
 

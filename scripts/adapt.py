@@ -69,13 +69,13 @@ class Adapt:
         console.print(f"wrote {self.out / 'seen.png'}: all that the policy sees")
         away = self._warn(imitator, environment, seen, seconds)
         episode, done = film(environment, scene, stored.adapt(seen), self.size)
-        write_video(self.out / "rollout.mp4", side_by_side([shown, done], self.size, ["the video", "the robot"]), FPS)
         result = {"video": str(self.video), "frames": len(times), "seconds": round(seconds, 2)}
         result |= {"distance_from_training": round(away, 2)}
         if known:
             result |= {"success": episode.success, "right_object": episode.right_object, "distance": episode.distance}
             outcome = "success" if episode.success else f"failed, {100 * episode.distance:.0f} cm from the goal"
             console.print(f"{self.video}: {outcome}")
+        write_video(self.out / "rollout.mp4", side_by_side([shown, done], self.size, ["the video", "the robot"]), FPS)
         write_json(self.out / "result.json", result)
         for name in ("rollout.mp4", "result.json"):
             console.print(f"wrote {self.out / name}")

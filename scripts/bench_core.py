@@ -7,13 +7,13 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from scripts.common import write_json
-from scripts.inputs import Count, Folder, Natural
+from scripts.common import console, find_device, write_json
+from scripts.inputs import Count, Device, Folder, Natural
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ class BenchCore:
     """Numbers of inner steps."""
     rounds: Count = 15
     """Turns each implementation gets; the median is reported."""
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
     """Where."""
     compile: bool = True
     """Also time ours compiled; it takes a minute for every row of the table."""
@@ -50,12 +50,13 @@ class BenchCore:
 
     def run(self) -> None:
         """Checks, times, prints a table, draws it."""
-        peak = peak_flops(self.device)
-        rows = [bench_row(self, n, k, peak) for n in self.tasks for k in self.inner_steps]
-        results = {"device": device_name(self.device), "peak_gflops": peak / 1e9, "rows": rows}
+        settled = replace(self, device=find_device(self.device))
+        peak = peak_flops(settled.device)
+        rows = [bench_row(settled, n, k, peak) for n in self.tasks for k in self.inner_steps]
+        results = {"device": device_name(settled.device), "peak_gflops": peak / 1e9, "rows": rows}
         write_json(self.out / "results.json", results)
         draw(rows, self.out / "speed.png")
-        print(f"{self.out}/results.json, speed.png")
+        console.print(f"{self.out}/results.json, speed.png")
 
 
 @dataclass(frozen=True)
@@ -267,9 +268,9 @@ def bench_row(config: BenchCore, n_tasks: int, n_steps: int, peak: float) -> dic
     problem = make_problem(n_tasks, n_steps, 5, config.device)
     seconds = timed(implementations(config, problem), problem, config.rounds)
     floor = count_flops(problem) / peak
-    print(f"{n_tasks} tasks, {n_steps} inner steps; floor of its matrix products {1e3 * floor:.3f} ms")
+    console.print(f"{n_tasks} tasks, {n_steps} inner steps; floor of its matrix products {1e3 * floor:.3f} ms")
     for name, value in seconds.items():
-        print(f"  {name:<24}{1e3 * value:9.2f} ms  {seconds['plain loop'] / value:6.1f} x the plain loop")
+        console.print(f"  {name:<24}{1e3 * value:9.2f} ms  {seconds['plain loop'] / value:6.1f} x the plain loop")
     return {"tasks": n_tasks, "inner_steps": n_steps, "floor_seconds": floor, "seconds": seconds}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.bench_core import TOLERANCE, device_name
-from scripts.common import write_json
+from scripts.common import console, write_json
 from scripts.inputs import Count, Folder, Seed
 
 if TYPE_CHECKING:
@@ -56,14 +56,16 @@ class BenchTeaching:
         """Checks, times, prints, draws."""
         check(self)
         iteration = time_of_iteration(self)
-        print(f"the loop: {1e3 * iteration:.1f} ms an iteration, {iteration * self.iterations:.0f} s for all")
+        console.print(f"the loop: {1e3 * iteration:.1f} ms an iteration, {iteration * self.iterations:.0f} s for all")
         reference = curve(self)
         target = statistics.mean(reference[-10 * WINDOW :])
-        print(f"its loss after {self.iterations} iterations: {target:.4f}")
+        console.print(f"its loss after {self.iterations} iterations: {target:.4f}")
         seconds, losses = reach(self, target)
         ratio = iteration * self.iterations / seconds[-1]
         reached = losses[-1] <= target
-        print(f"daml: {losses[-1]:.4f} after {seconds[-1]:.1f} s, {len(losses)} meta-steps: 1/{ratio:.0f} of the time")
+        console.print(
+            f"daml: {losses[-1]:.4f} after {seconds[-1]:.1f} s, {len(losses)} meta-steps: 1/{ratio:.0f} of the time"
+        )
         results = {
             "device": device_name("cpu"),
             "loop_iteration_seconds": iteration,
@@ -76,7 +78,7 @@ class BenchTeaching:
         }
         write_json(self.out / "results.json", results)
         draw(self, iteration, reference, seconds, losses)
-        print(f"{self.out}/results.json, teaching.png")
+        console.print(f"{self.out}/results.json, teaching.png")
 
 
 def curves(config: BenchTeaching, n_tasks: int, step: int) -> Task:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import secrets
+import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.bench_core import peak_flops
-from scripts.common import console, env_names, find_device, keep_memory, machine, write_json
-from scripts.inputs import Count, File
+from scripts.collect import collect_missing
+from scripts.common import console, data_folders, env_ids, find_device, machine, ready_to_train, write_json
+from scripts.inputs import Count, Device, File
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator
+    from agents.presets import Preset
     from daml import MapTasks, Team, TrainState
     from demos.distribution import MixedTasks
 
@@ -40,51 +44,46 @@ class BenchTrain:
     preset: str = "temporal"
     """Kind of policy."""
     data: Path | None = None
-    """A dataset (`daml collect`); a small one is collected when not given."""
+    """A dataset (`daml collect`); a small one is collected when not given, by one process for all on its machine."""
     map_tasks: Literal["vmap", "loop"] | None = None
     """All tasks at once, or one after the other; as the preset does it when not given."""
     rounds: Count = 15
     """Meta-steps that are timed; medians are reported."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where; auto is the GPU where there is one."""
     json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
-        os.environ.setdefault("OMP_WAIT_POLICY", "active")  # as in training
-        keep_memory()
+        ready_to_train()
+        from agents.datasets import check_batch
         from agents.presets import find_preset
         from daml import joined
 
-        find_preset(self.preset)
-        env_names(self.env)
+        check_batch(find_preset(self.preset), env_ids(self.env))
         with joined(device := find_device(self.device)) as team:
-            console.quiet = not team.leads
             result = measure(self, device, team)
-        show(result)
-        if self.json and team.leads:
-            write_json(self.json, result)
+        if team.leads:
+            show(result)
+            if self.json:
+                write_json(self.json, result)
 
 
 def measure(config: BenchTrain, device: str, team: Team) -> dict[str, Any]:
     """Times meta-steps from fresh meta-parameters, and counts the operations of one."""
     import torch
 
+    from agents.datasets import common_sizes, open_datasets, task_distribution
     from agents.presets import find_preset
     from agents.training import new_state
     from daml import loop_tasks, vmap_tasks
-    from demos.tasks import N_OBJECTS
-    from scripts.train import Train, common_sizes, task_distribution
 
     preset = find_preset(config.preset)
     team.share(preset.tasks)
     ways: dict[str, MapTasks] = {"vmap": vmap_tasks, "loop": loop_tasks}
     map_tasks = ways[config.map_tasks] if config.map_tasks else preset.map_tasks(device)
-    with tempfile.TemporaryDirectory() as folder:
-        few = Train(
-            env=config.env, preset=config.preset, sets=preset.tasks // N_OBJECTS, data=config.data, out=Path(folder)
-        )
-        datasets = few.collect([preset.imitator(preset.inner_steps)])
+    with found_or_collected(config, preset, team) as folder:
+        datasets = open_datasets(data_folders(config.env, folder))
         sizes = common_sizes(datasets)
         work = Work(
             new_state(preset, sizes, 0, device),
@@ -113,6 +112,31 @@ def measure(config: BenchTrain, device: str, team: Team) -> dict[str, Any]:
         "floor_milliseconds": 1e3 * flop / peak,
         "share_of_peak": flop / seconds / peak,
     }
+
+
+@contextmanager
+def found_or_collected(config: BenchTrain, preset: Preset, team: Team) -> Iterator[Path]:
+    """The data, or a folder in which the process that leads collects a few sets for all of them, and which goes."""
+    import torch
+
+    from demos.tasks import N_OBJECTS
+
+    if config.data:
+        yield config.data
+        return
+    number = torch.tensor([secrets.randbits(62) if team.leads else 0])
+    team.add_up(number)  # now all of them know it
+    folder = Path(tempfile.gettempdir()) / f"daml-bench-{int(number):x}"
+    try:
+        with team.leader_first():
+            if team.leads:
+                folder.mkdir(mode=0o700)
+                folders, imitators = data_folders(config.env, folder), [preset.imitator(preset.inner_steps)]
+                collect_missing(folders, imitators, sets=preset.tasks // N_OBJECTS, seed=0)
+        yield folder
+    finally:
+        if team.leads:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -220,8 +244,9 @@ def timed_step(work: Work, index: int, device: str, team: Team) -> dict[str, flo
 
 def show(result: dict[str, Any]) -> None:
     """The table, for the terminal."""
+    mapped = {"preset": "as the preset has it"}.get(result["map_tasks"], f"by {result['map_tasks']}")
     console.print(
-        f"{result['preset']} on {result['env']}, {result['tasks']} tasks, mapped by {result['map_tasks']}; processes: "
+        f"{result['preset']} on {result['env']}, {result['tasks']} tasks, mapped {mapped}; processes: "
         f"{result['processes']}, threads of each: {result['threads']}; {result['machine']}"
     )
     whole = result["milliseconds"]["meta-step"]

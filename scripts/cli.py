@@ -33,7 +33,7 @@ from scripts import (
     train,
 )
 from scripts.endings import ending, stopping
-from scripts.inputs import InputError, check, inputs
+from scripts.inputs import InputError, check, inputs, is_option
 
 Command = (
     Annotated[demo.Demo, subcommand("demo")]
@@ -109,7 +109,7 @@ def _parse(kind: Any, words: list[str], **options: Any) -> Any:
                 raise
             raise InputError(unboxed(said.getvalue())) from None
     if unknown:
-        known = [f"--{name}" for name, _, _ in inputs(command)]
+        known = [f"--{name}" for name, hint, _ in inputs(command) if is_option(hint)]
         raise InputError(f"option: got {unknown[0]!r}, allowed {', '.join(known)}{near(unknown[0], known)}")
     return command
 

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from scripts.common import console, env_id
-from scripts.inputs import Count, Folder, Natural, Seed, Side, Within
+from scripts.common import ENVIRONMENTS, console, cores, env_id
+from scripts.inputs import Count, Folder, Natural, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agents.imitation import Imitator
 
 
 @dataclass(frozen=True)
@@ -20,14 +25,14 @@ class Collect:
 
     env: str = "reach"
     """Environment."""
-    split: str = "train"
-    """Objects: train, val or test."""
+    split: Split = "train"
+    """Objects."""
     sets: Count = 1200
     """Object sets; each has three objects, hence three tasks, or three for each verb."""
     seed: Seed = 0
     """Of everything."""
-    out: Folder = Path("data/reach")
-    """Folder of the dataset."""
+    out: Folder | None = None
+    """Folder of the dataset; data/ENV when not given."""
     size: Side = 64
     """Side of the square frames [px]."""
     glances: Natural = 0
@@ -43,14 +48,20 @@ class Collect:
     clip_fps: Annotated[float, Within(1, 1000)] = 20.0
     """Their frames a second."""
 
+    @property
+    def folder(self) -> Path:
+        """Of the dataset."""
+        return self.out or Path("data") / self.env
+
     def run(self) -> None:
         from demos.collect import collect
         from demos.tasks import n_goals
 
+        Writable("folder").check("out", self.folder)
         with progress_bar("sets") as bar:
             job = bar.add_task("collecting", total=self.sets, note="")
             for done in collect(
-                self.out,
+                self.folder,
                 env_id=env_id(self.env),
                 split=self.split,
                 n_sets=self.sets,
@@ -61,7 +72,7 @@ class Collect:
                 workers=self.workers,
             ):
                 bar.update(job, completed=done)
-        console.print(f"dataset: {self.out} ({self.sets} sets, {n_goals(env_id(self.env)) * self.sets} tasks)")
+        console.print(f"dataset: {self.folder} ({self.sets} sets, {n_goals(env_id(self.env)) * self.sets} tasks)")
         for path in self._write_clips():
             console.print(f"clip:    {path}")
 
@@ -77,7 +88,26 @@ class Collect:
             tasks = sample_task_set(self.seed, self.split, index, env_id=environment)
             scene = tasks.human_scene.with_goal(goal)
             video = human_video(scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)
-            paths.append(self.out / "clips" / f"set{index}-goal{goal}.mp4")
+            paths.append(self.folder / "clips" / f"set{index}-goal{goal}.mp4")
             write_video(paths[-1], video.frames, self.clip_fps)
             write_clip_tasks(paths[-1], env_id=environment, seed=self.seed, split=self.split, index=index, goal=goal)
         return paths
+
+
+def collect_missing(folders: "Mapping[str, Path]", imitators: "Sequence[Imitator]", *, sets: int, seed: int) -> None:
+    """Collects what is missing of the datasets that policies are trained on; see `agents.datasets.collect_for`.
+
+    Args:
+        folders: by registered id of the environment.
+        imitators: which share them.
+        sets: of each environment.
+        seed: of everything.
+    """
+    from agents.datasets import collect_for
+
+    names = {environment: name for name, environment in ENVIRONMENTS.items()}
+    with progress_bar("sets") as bar:
+        for environment, folder in folders.items():
+            job = bar.add_task(f"collecting {names[environment]}", total=sets, note="")
+            for done in collect_for(imitators, folder, env_id=environment, n_sets=sets, seed=seed, workers=cores()):
+                bar.update(job, completed=done)

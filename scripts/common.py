@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
@@ -55,6 +55,25 @@ def env_names(name: str) -> list[str]:
     return list(TOGETHER) if name == ALL else [name]
 
 
+def env_ids(name: str) -> list[str]:
+    """Registered ids of the environments of a policy.
+
+    Raises:
+        EnvError: there is none of that name.
+    """
+    return [env_id(each) for each in env_names(name)]
+
+
+def data_folders(name: str, folder: Path) -> dict[str, Path]:
+    """Registered id of each environment of a policy -> the folder of its dataset: the folder, or one inside it where
+    there are several.
+
+    Raises:
+        EnvError: there is no environment of that name.
+    """
+    return {env_id(each): folder / each if name == ALL else folder for each in env_names(name)}
+
+
 def find_policy(name: str) -> "StoredPolicy":
     """A policy by its folder, its run's folder, or its name.
 
@@ -95,7 +114,7 @@ def between(low: float, high: float) -> str:
     return f"[{low:.3f}, {high:.3f}]" if math.isfinite(low) and math.isfinite(high) else "[unknown]"
 
 
-def find_device(name: str) -> str:
+def find_device(name: str) -> Literal["cpu", "cuda"]:
     """ "auto" is the GPU where there is one.
 
     Raises:
@@ -107,9 +126,10 @@ def find_device(name: str) -> str:
 
     if name not in ("auto", "cpu", "cuda"):
         raise AgentError(f"device: got {name!r}, allowed 'auto', 'cpu' or 'cuda'")
-    if name == "cuda" and not torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
         raise AgentError("device: got 'cuda', allowed 'cpu' here: torch sees no GPU")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    return "cuda" if has_gpu and name != "cpu" else "cpu"
 
 
 def machine(device: str = "cpu") -> str:
@@ -131,6 +151,15 @@ def machine(device: str = "cpu") -> str:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ready_to_train() -> None:
+    """Sets this process up for meta-steps, before torch is imported.
+
+    Threads that wait actively stay in step when other programs want the cores; torch reads that when it is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "active")
+    keep_memory()
 
 
 def keep_memory() -> None:

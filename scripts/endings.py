@@ -1,6 +1,7 @@
 """How commands end: with one line and an exit status, whatever happens; and with no process left behind."""
 
 import os
+import select
 import signal
 import sys
 import warnings
@@ -43,7 +44,9 @@ def ending() -> Iterator[None]:
                 yield
         finally:
             print(end="", flush=True)  # a reader that is gone is found out here, not after the last line of Python
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if not _unread():  # another pipe, such as one to a process that has ended
+            leave(f"error: {describe(error)}", BAD_INPUT)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes on its way out
         sys.exit(NO_READER)
     except KeyboardInterrupt as stop:
@@ -110,6 +113,15 @@ def _lacks_memory(error: Exception) -> bool:
     """torch has an error of its own for a GPU's memory, and none for that of the CPU."""
     text = str(error)
     return isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in text or "out of memory" in text)
+
+
+def _unread() -> bool:
+    """Whether the reader of stdout is gone; taken for granted where the system cannot say it."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(sys.stdout, 0)  # for errors, which are always told
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 @contextmanager

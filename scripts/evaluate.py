@@ -1,20 +1,23 @@
 """`daml evaluate`: one-shot success on tasks never seen, with controls."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from tyro.conf import arg
+
+from agents.controls import MEANINGS
 from scripts.common import console, cores, env_id, policy_for, write_json
-from scripts.inputs import Count, File, Seed
+from scripts.inputs import Count, File, Seed, Split
 from scripts.progress import progress_bar
+
+IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
 
 
 @dataclass(frozen=True)
 class Evaluate:
     """Evaluate a policy: for every task it watches one video, then acts in new scenes; success with an interval.
 
-    Controls: `--video wrong` shows a human doing another task of the set, `wrong-object` and `wrong-verb` (where there
-    are verbs) one that differs in only that, `blank` grey frames, `none` nothing at all (no adaptation), `shuffled`,
-    `reversed`, `first`, `middle` and `last` the right video's frames in another order or one of them all along, `robot`
-    the robot doing the task instead of a human. `told` is an oracle: the right video, and where the goal is as well.
+    Controls: `--video` shows something else, or nothing. There are wrong objects and verbs where there are verbs.
     """
 
     env: str = "reach"
@@ -27,10 +30,9 @@ class Evaluate:
     """Rollouts of each task, each in a scene of its own."""
     seed: Seed = 0
     """Of tasks, scenes and motions."""
-    video: str = "human"
-    """What the policy is shown: human, or a control (see above)."""
-    split: str = "test"
-    """Objects: train, val or test."""
+    video: Annotated[str, arg(help=f"What the policy is shown. {IN_WORDS}.")] = "human"
+    split: Split = "test"
+    """Objects."""
     gap: tuple[str, ...] = ()
     """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
     view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors (0 to 2)."""

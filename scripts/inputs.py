@@ -7,6 +7,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
+import tyro
+
+from demos import seeds
+
 
 class InputError(ValueError):
     """A command was given something outside what is allowed."""
@@ -59,13 +63,17 @@ class Writable:
             raise InputError(f"{name}: got {path} ({there}: {error.strerror}), allowed {allowed}") from error
 
 
-Seed = Annotated[int, Within(0, 2**63 - 1)]
+Seed = Annotated[int, Within(0, seeds.LARGEST)]
 Count = Annotated[int, Within(1)]
 Natural = Annotated[int, Within(0)]
 Rate = Annotated[float, Within(0, 1, between=True)]
 Seconds = Annotated[float, Within(0)]
 Side = Annotated[int, Within(8, 1280)]
 """Of a square picture [px]; the renderer draws none that is larger."""
+Split = Literal["train", "val", "test", "test-textures", "test-shapes"]
+"""Of the objects."""
+Device = Literal["auto", "cpu", "cuda"]
+"""Where tensors are; auto is the GPU where there is one."""
 Folder = Annotated[Path, Writable("folder")]
 File = Annotated[Path, Writable("file")]
 
@@ -90,6 +98,11 @@ def inputs(command: Any) -> Iterator[tuple[str, Any, Any]]:
             yield from inputs(value)
         else:
             yield field.name.replace("_", "-"), hints[field.name], value
+
+
+def is_option(hint: Any) -> bool:
+    """Whether a field of that annotated type is given by its name, and not by its place."""
+    return tyro.conf.Positional not in getattr(hint, "__metadata__", ())
 
 
 def constrained(hint: Any, value: Any) -> Iterator[tuple[Within | Writable, Any]]:

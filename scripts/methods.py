@@ -1,15 +1,19 @@
 """`daml methods`: the method beside what it is compared with: same data, same budget, several trainings, paired."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from json import dumps, loads
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scripts import runs
-from scripts.common import console, cores, env_id, find_device, keep_memory, machine, write_json
-from scripts.inputs import Count, Folder
+from scripts.collect import collect_missing
+from scripts.common import console, cores, env_id, find_device, machine, ready_to_train, write_json
+from scripts.inputs import Count, Folder, InputError
 from scripts.progress import progress_bar
-from scripts.train import EVALUATION_SEED, Train, common_sizes, task_distribution
+from scripts.train import EVALUATION_SEED, Train
+
+if TYPE_CHECKING:
+    from agents.imitation import Imitator
 
 METHOD = "temporal"
 """What all others are compared with."""
@@ -48,28 +52,11 @@ class Methods:
     """A smoke run: few sets, few steps, few tasks."""
 
     def run(self) -> None:
-        import os
-
-        os.environ.setdefault("OMP_WAIT_POLICY", "active")  # see `daml train`
-        keep_memory()
+        ready_to_train()
         from agents.policies import write_text
-        from agents.presets import find_preset
 
-        trainings = [
-            Train(
-                env=env,
-                preset=preset,
-                seed=seed,
-                sets=8 if self.quick else self.sets,
-                steps=6 if self.quick else self.steps or find_preset(preset).steps,
-                eval_tasks=3 if self.quick else self.tasks,
-            )
-            for seed in range(self.seeds)
-            for env in self.envs
-            for preset in self.presets
-        ]
-        for env in self.envs:
-            env_id(env)
+        trainings = self.trainings()
+        self.check(trainings)
         self.out.mkdir(parents=True, exist_ok=True)
         outcomes: list[dict[str, Any]] = []
         for training in trainings:
@@ -78,58 +65,114 @@ class Methods:
             said = {"machine": machine(), "rows": rows, "trainings": outcomes}
             write_json(self.out / "methods.json", said)
             write_text(self.out / "methods.md", markdown(rows))
-        draw(self.out / "methods.png", rows)
         console.print(markdown(rows))
+        draw(self.out / "methods.png", rows)
         console.print(f"results: {self.out / 'methods.json'}, {self.out / 'methods.md'}, {self.out / 'methods.png'}")
 
-    def _outcome(self, training: Train) -> dict[str, Any]:
-        """What came of a training: read, if it is there, or trained.
+    def trainings(self) -> list[Train]:
+        """All that are compared, with their numbers of steps.
+
+        Raises:
+            AgentError: there is no such preset.
+        """
+        from agents.presets import find_preset
+
+        presets = {name: find_preset(name) for name in self.presets}
+        return [
+            Train(
+                env=env,
+                preset=preset,
+                seed=seed,
+                sets=8 if self.quick else self.sets,
+                steps=6 if self.quick else self.steps or presets[preset].steps,
+                eval_tasks=3 if self.quick else self.tasks,
+            )
+            for seed in range(self.seeds)
+            for env in self.envs
+            for preset in self.presets
+        ]
+
+    def check(self, trainings: list[Train]) -> None:
+        """Checks all trainings before the first begins.
+
+        Raises:
+            AgentError, DemoError, EnvError: a preset cannot be trained on an environment, or not on the data of the
+                others; there is no such environment; or an outcome that is there came of another training.
+            InputError: a training that is there is another one, or shorter: made longer, it would not be comparable.
+        """
+        from agents.datasets import check_batch, common_size
+
+        common_size(self._imitators())
+        for training in trainings:
+            check_batch(training.its_preset(), [env_id(training.env)])
+            if self._found(training) is None:
+                run = self._run(training)
+                runs.check(run)
+                there = runs.settings_in(run.folder).get("steps", "?") if run.resume else str(run.steps)
+                if there != str(run.steps):
+                    raise InputError(
+                        f"steps: got {run.steps}, allowed {there}, as {run.folder} began; or another --out"
+                    )
+
+    def _imitators(self) -> "list[Imitator]":
+        """Of every preset: what is collected serves all of them, so that others can be compared later."""
+        from agents.presets import find_preset
+
+        return [find_preset(name).imitator(0) for name in dict.fromkeys((*PRESETS, *self.presets))]
+
+    def _run(self, training: Train) -> Train:
+        """A training in its folder, begun anew or gone on with; the oracle's is that of the policy that is told."""
+        preset = METHOD if training.preset == ORACLE else training.preset
+        folder = self.out / f"{training.env}-{preset}-{training.seed}"
+        return replace(training, preset=preset, out=folder, resume=(folder / runs.SETTINGS).exists()).settled()
+
+    def _found(self, training: Train) -> dict[str, Any] | None:
+        """What came of a training, if that is there.
 
         Raises:
             AgentError: what is there came of another training.
         """
         from agents.errors import AgentError
+
+        path = self.out / f"{name_of(training)}.json"
+        if not path.exists():
+            return None
+        outcome = loads(path.read_text())
+        found = {"steps": outcome["steps"], "sets": outcome["sets"], "tasks": len(outcome["successes"])}
+        asked = {"steps": training.steps, "sets": training.sets, "tasks": training.eval_tasks}
+        if found != asked:
+            raise AgentError(f"{path}: got {found}, allowed {asked}; choose another --out")
+        return outcome
+
+    def _outcome(self, training: Train) -> dict[str, Any]:
+        """What came of a training: read, if it is there, or trained."""
         from agents.policies import write_text
 
-        name = f"{training.env}-{training.preset}-{training.seed}"
-        path = self.out / f"{name}.json"
-        if path.exists():
-            outcome = loads(path.read_text())
-            found = {"steps": outcome["steps"], "sets": outcome["sets"], "tasks": len(outcome["successes"])}
-            asked = {"steps": training.steps, "sets": training.sets, "tasks": training.eval_tasks}
-            if found != asked:
-                raise AgentError(f"{path}: got {found}, allowed {asked}; choose another --out")
-            return outcome
+        if found := self._found(training):
+            return found
+        name = name_of(training)
         console.print(f"training {name}")
         outcome = self._train(training)
-        write_text(path, dumps(outcome) + "\n")
+        rates = table([outcome])[0]
+        console.print(f"{name}: success {rates['success']:.3f}, right object {rates['nearest']:.3f}")
+        write_text(self.out / f"{name}.json", dumps(outcome) + "\n")
         return outcome
 
     def _train(self, training: Train) -> dict[str, Any]:
         import time
-        from dataclasses import replace
 
         from agents.evaluation import evaluate_preset
         from agents.presets import find_preset
         from agents.workers import processes
         from daml import ALONE, read_log
 
-        name, shown = training.preset, find_preset(training.preset).shown
-        trained = METHOD if name == ORACLE else name
-        run = self.out / f"{training.env}-{trained}-{training.seed}"
-        training = replace(training, preset=trained, out=run, resume=(run / runs.SETTINGS).exists()).settled()
-        preset = training.its_preset()
-        device = find_device("auto")
-        training.check(preset)
-        runs.check(training)
-        # All trainings of an environment share the demonstrations that are collected first: with what every preset
-        # needs, so that others can be compared later.
-        imitators = [find_preset(each).imitator(0) for each in {*PRESETS, *self.presets}]
-        datasets = replace(training, seed=0, out=self.out / f"{training.env}-data").collect(imitators)
-        sizes = common_sizes(datasets)
-        tasks = task_distribution(preset, sizes, datasets, device)
-        runs.begin(training)
-        meta = training.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
+        run, shown = self._run(training), find_preset(training.preset).shown
+        preset, device = run.its_preset(), find_device("auto")
+        shared = replace(run, out=self.out / f"{training.env}-data")
+        collect_missing(shared.folders, self._imitators(), sets=training.sets, seed=0)
+        sizes, tasks = shared.opened(preset, device)
+        runs.begin(run)
+        meta = run.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
         with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating", total=training.eval_tasks, note="")
             report = evaluate_preset(
@@ -147,14 +190,19 @@ class Methods:
             )
         return {
             "env": training.env,
-            "preset": name,
+            "preset": training.preset,
             "seed": training.seed,
             "steps": preset.steps,
             "sets": training.sets,
-            "minutes": round(read_log(run / runs.LOG)[-1]["seconds"] / 60, 1),
+            "minutes": round(read_log(run.folder / runs.LOG)[-1]["seconds"] / 60, 1),
             "successes": report.successes.astype(int).tolist(),
             "nearest": report.nearest.astype(int).tolist(),
         }
+
+
+def name_of(training: Train) -> str:
+    """Of its outcome."""
+    return f"{training.env}-{training.preset}-{training.seed}"
 
 
 def table(outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:

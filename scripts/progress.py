@@ -119,19 +119,6 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def training_bar(n_steps: int, step: int = 0, compiles: bool = False) -> Iterator[TrainingLog]:
-    """Progress that is fed as a log of `daml.fit`.
-
-    Args:
-        n_steps: of the whole run.
-        step: done already.
-        compiles: before the first step.
-    """
-    with progress_bar("meta-steps") as bar:
-        yield TrainingLog(bar, n_steps, step, "compiling" if compiles and step < n_steps else "")
-
-
-@contextmanager
 def training_log(folder: Path, n_steps: int, step: int, team: Team, compiles: bool = False) -> Iterator[Log | None]:
     """log.jsonl in the folder of a run, and a bar; nothing in a process that does not lead its team.
 
@@ -140,15 +127,16 @@ def training_log(folder: Path, n_steps: int, step: int, team: Team, compiles: bo
         n_steps: of the whole run.
         step: done already.
         team: the processes that train.
-        compiles: before the first step.
+        compiles: before the first step, where that can be done.
     """
-    from daml import JsonlLog, tee
+    from daml import JsonlLog, can_compile, tee
 
     if not team.leads:
         yield None
         return
-    with JsonlLog(folder / LOG, step) as log, training_bar(n_steps, step, compiles) as progress:
-        yield tee(log, progress)
+    note = "compiling" if compiles and step < n_steps and can_compile() else ""
+    with JsonlLog(folder / LOG, step) as log, progress_bar("meta-steps") as bar:
+        yield tee(log, TrainingLog(bar, n_steps, step, note))
 
 
 class TrainingLog:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scripts.common import console, env_id, policy_for
-from scripts.inputs import Count, Folder, Natural, Seed, Side
+from scripts.inputs import Count, Folder, Natural, Seed, Side, Split
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Record:
     """Who does it."""
     policy: str | None = None
     """Folder of a policy, for `--by policy`; the one in the box when not given."""
-    split: Literal["train", "val", "test"] = "test"
+    split: Split = "test"
     """Objects."""
     episodes: Count = 3
     """How many: one for each task of a set, then the next set."""

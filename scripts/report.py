@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
+from agents.controls import MEANINGS
 from scripts.common import console, cores, env_id, env_names, find_policy, machine, write_json
 from scripts.inputs import Count, Folder, Seed
 from scripts.progress import progress_bar
@@ -28,21 +29,6 @@ PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "daml")
 FILMS = 3
 """Successes, and as many failures, that are shown of each policy."""
 FILM_SIZE = 192
-MEANINGS = {
-    "human": "a human doing it",
-    "wrong": "a human doing another task of the set",
-    "wrong-object": "a human doing it to another object",
-    "wrong-verb": "a human doing something else to the object",
-    "blank": "grey frames",
-    "shuffled": "the right video, frames shuffled",
-    "reversed": "the right video, backwards",
-    "first": "its first frame only",
-    "middle": "its middle frame only",
-    "last": "its last frame only",
-    "robot": "the robot doing it, where the human would",
-    "told": "the right video, and where the goal is",
-    "none": "nothing (no adaptation)",
-}
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd;
@@ -73,7 +59,7 @@ class Report:
     """A smoke run: three tasks a row."""
 
     def run(self) -> None:
-        from agents.evaluation import shown_in
+        from agents.evaluation import shown_to
         from agents.policies import write_text
         from agents.workers import processes
 
@@ -84,7 +70,7 @@ class Report:
             for name, stored in policies.items():
                 for env in env_names(stored.config.env):
                     title = name if env == stored.config.env else f"{name} in {env}"
-                    videos = shown_in(env_id(env))
+                    videos = shown_to(stored.preset, env_id(env))
                     job = bar.add_task(title, total=len(videos) + 1, note="")
                     results = {}
                     for video in videos:
@@ -129,7 +115,7 @@ class Report:
 
     def _pictures(self, stored: "StoredPolicy", env: str, report: "Evaluation") -> dict[str, Any]:
         """Films of the first successes and failures, and where the policy looks; each as bytes, with its caption."""
-        from agents.attention import looks
+        from agents.attention import has_attention, looks
         from agents.films import FPS, film_beside_human
         from agents.imitation import adapt_to_video
         from demos.human import human_video
@@ -145,20 +131,19 @@ class Report:
                 index, goal = task_of(environment, number)
                 tasks = sample_task_set(self.seed, "test", index, env_id=environment)
                 shown = tasks.human_scene.with_goal(goal)
-                imitator = stored.imitator()
-                policy = adapt_to_video(imitator, stored.meta, human_video(shown, tasks.motion(goal)))
+                video = human_video(shown, tasks.motion(goal))
+                policy = stored.adapt(video)
                 _, frames = film_beside_human(environment, tasks, goal, policy, FILM_SIZE)
                 caption = f"task {number}: set {index}, {in_words(environment, shown)}"
                 pictures[kind].append((mp4(frames, FPS), caption))
-                if pictures["looks"] is None and hasattr(policy.adapted, "proposal"):
-                    before = stored.preset.imitator(0, stored.config.sizes)
-                    policies = [adapt_to_video(before, stored.meta, human_video(shown, tasks.motion(goal))), policy]
-                    images = looks(environment, tasks.robot_scenes[0].with_goal(goal), policies, FILM_SIZE)
-                    labels = ["the robot's first image", "looks here before", "and after the video"]
-                    pictures["looks"] = (
-                        png(side_by_side([image[None] for image in images], FILM_SIZE, labels)[0]),
-                        caption,
-                    )
+                if pictures["looks"] is None and has_attention(policy):
+                    before = adapt_to_video(stored.preset.imitator(0, stored.config.sizes), stored.meta, video)
+                    pair = {"looks here before": before, "and after the video": policy}
+                    policies = pair if stored.preset.inner_steps else {"looks here": policy}
+                    images = looks(environment, tasks.robot_scenes[0].with_goal(goal), [*policies.values()], FILM_SIZE)
+                    labels = ["the robot's first image", *policies]
+                    picture = side_by_side([image[None] for image in images], FILM_SIZE, labels)[0]
+                    pictures["looks"] = (png(picture), caption)
         return pictures
 
 

@@ -14,8 +14,8 @@ from scripts.inputs import InputError, Writable
 
 SETTINGS, CHECKPOINT, LOG = "run.json", "checkpoint.safetensors", "log.jsonl"
 """Files of a run."""
-NOT_SETTINGS = ("out", "resume", "device")
-"""Fields that do not tell one run from another."""
+NOT_SETTINGS = ("out", "resume", "device", "quick")
+"""Fields that do not tell one run from another; what is quick is settled before it begins."""
 BEGAN = "began with steps"
 """Beside the settings of a run that was made longer."""
 
@@ -102,12 +102,19 @@ def stops(folder: Path) -> str:
 
 
 def command_line(name: str, run: Run) -> str:
-    """The command that trains a run from nothing, for its card."""
-    usual = defaults(type(run))
-    said = {option: value for option, value in settings(run).items() if value != str(usual[option])}
-    words = [f"--{option.replace('_', '-')} {quote(value)}" for option, value in said.items()]
+    """The command that trains a run from nothing, for its card: with every setting, so that it means the same when a
+    default is another one."""
+    words = [word for option in settings(run) for word in option_words(option, getattr(run, option))]
     began = settings_in(run.folder).get(BEGAN)
     return " ".join(["daml", name, *words]) + (f" (begun with --steps {began}, then made longer)" if began else "")
+
+
+def option_words(name: str, value: Any) -> list[str]:
+    """A setting as words of a command; none for what is not given."""
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{option}" if value else f"--no-{option}"]
+    return [] if value is None else [f"--{option}", quote(str(value))]
 
 
 def settings(run: Run) -> dict[str, str]:
@@ -151,5 +158,7 @@ def from_text(hint: Any, text: str) -> Any:
     if text == "None" and type(None) in kinds:
         return None
     if bool in kinds:
+        if text not in ("True", "False"):
+            raise ValueError(f"{text!r} instead of True or False")
         return text == "True"
     return next((kind(text) for kind in (int, float, Path) if kind in kinds), text)

@@ -3,10 +3,9 @@
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from scripts.common import console, env_id
-from scripts.inputs import Folder, Seed
+from scripts.inputs import Folder, Seed, Split
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Scene:
 
     env: str = "reach"
     """Environment."""
-    split: Literal["train", "val", "test", "test-textures", "test-shapes"] = "train"
+    split: Split = "train"
     """Objects."""
     seed: Seed = 0
     """Of the scene."""

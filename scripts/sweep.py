@@ -46,7 +46,7 @@ def gaps(env: str) -> Iterator[Condition]:
 
 
 def controls(env: str) -> Iterator[Condition]:
-    """Everything that can be shown instead of the right video."""
+    """Everything that can be shown instead of the right video; without an inner step nothing is."""
     from agents.evaluation import shown_in
 
     for video in shown_in(env_id(env)):
@@ -63,6 +63,15 @@ def ablations(env: str) -> Iterator[Condition]:
         yield Condition(f"{videos} videos, gradients averaged", videos=videos)
     yield Condition("only the query adapts", rates={"": 0.0, "query": 1.0})
     yield Condition("all but the query adapts", rates={"query": 0.0})
+
+
+def tells(condition: Condition, stored: "StoredPolicy") -> bool:
+    """Whether a condition changes anything of a policy: only one that takes inner steps has a number of them, and only
+    one that has learned their rates can have others."""
+    adapts = stored.preset.inner_steps > 0
+    rates = stored.meta.get("rates", {}) if adapts else {}
+    has_rates = all(rates and (not name or name in rates) for name in condition.rates)
+    return has_rates and (adapts or condition.inner_steps is None)
 
 
 SWEEPS: dict[str, Callable[[str], Iterator[Condition]]] = {"gaps": gaps, "controls": controls, "ablations": ablations}
@@ -101,8 +110,12 @@ class Sweep:
 
         sweep = replace(self, tasks=3) if self.quick else self
         stored = policy_for(self.env, self.policy)
-        conditions = list(SWEEPS[self.what](self.env))
+        asked = list(SWEEPS[self.what](self.env))
+        conditions = [condition for condition in asked if tells(condition, stored)]
+        if missing := [condition.name for condition in asked if condition not in conditions]:
+            console.print(f"left out, as they change nothing of {stored.config.preset}: {', '.join(missing)}")
         rows: dict[str, dict[str, Any]] = {}
+        console.print(f"{'':24s}  success  95 % interval    right object")
         path = self.out / f"{self.what}-{self.env}"
         result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
         result |= {"machine": machine(), "rows": rows}
@@ -112,13 +125,10 @@ class Sweep:
                 bar.update(job, note=condition.name)
                 report = sweep.evaluate(condition, stored, workers)
                 rows[condition.name] = report.summary() | {"condition": asdict(condition)}
+                console.print(line(condition.name, rows[condition.name]))
                 write_json(path.with_suffix(".json"), result)  # a stop loses one row
                 bar.advance(job)
         draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
-        console.print(f"{'':24s}  success  95 % interval    right object")
-        for name, row in rows.items():
-            interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
-            console.print(f"{name:24s}  {row['success']:7.3f}  {interval}  {row['nearest']:12.3f}")
         console.print(f"results: {path}.json, picture: {path}.png")
 
     def evaluate(self, condition: Condition, stored: "StoredPolicy", workers: "Workers") -> "Report":
@@ -128,10 +138,11 @@ class Sweep:
 
         steps = stored.preset.inner_steps if condition.inner_steps is None else condition.inner_steps
         rest = condition.rates.get("", 1.0)
-        rates = {name: rate * condition.rates.get(name, rest) for name, rate in stored.meta["rates"].items()}
+        learned = stored.meta.get("rates", {})
+        rates = {name: rate * condition.rates.get(name, rest) for name, rate in learned.items()}
         return evaluate(
             stored.preset.imitator(steps, stored.config.sizes),
-            {**stored.meta, "rates": rates},
+            stored.meta | ({"rates": rates} if rates else {}),
             env_id=env_id(self.env),
             split="test",
             tasks=self.tasks,
@@ -142,6 +153,12 @@ class Sweep:
             videos=condition.videos,
             workers=workers,
         )
+
+
+def line(name: str, row: dict[str, Any]) -> str:
+    """A row of the table."""
+    interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+    return f"{name:24s}  {row['success']:7.3f}  {interval}  {row['nearest']:12.3f}"
 
 
 def draw(path: Path, rows: dict[str, dict[str, Any]], title: str) -> None:

@@ -74,7 +74,11 @@ class Teach:
             raise AgentError(f"env: got {self.env!r}, allowed 'reach': a pointing hand can be dragged, and no other")
         stored = policy_for(self.env, self.policy)
         server = viser.ViserServer(host=HOST, port=self.port, label="daml teach", verbose=False)
-        return Page(server, stored, env_id(self.env), self.seed, self.out)
+        try:
+            return Page(server, stored, env_id(self.env), self.seed, self.out)
+        except BaseException:
+            server.stop()
+            raise
 
 
 @dataclass

@@ -1,34 +1,38 @@
 """`daml train`: collect, meta-train, evaluate; stop it at any moment, `--resume` goes on."""
 
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts import runs
-from scripts.common import ALL, console, cores, env_id, env_names, find_device, keep_memory, machine
-from scripts.inputs import Count, Folder, Seed
+from scripts.collect import collect_missing
+from scripts.common import (
+    console,
+    cores,
+    data_folders,
+    env_id,
+    env_ids,
+    env_names,
+    find_device,
+    machine,
+    ready_to_train,
+)
+from scripts.inputs import Count, Device, Folder, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
-    from agents.imitation import Imitator
     from agents.presets import Preset
     from agents.view import Sizes
     from daml import MetaParams, Team
     from daml.logs import Log
     from demos.distribution import MixedTasks
-    from demos.storage import Dataset
 
 VALIDATE_EVERY = 500
 VALIDATION_TASKS = 60
 EVALUATION_SEED = 1
-GLANCES = 10
-"""Collected of each set, for a preset that looks at them (`demos.glances`)."""
-CONTROLS = ("human", "wrong", "wrong-object", "wrong-verb", "blank", "none", "robot")
-"""What the finished policy is shown, where there is that; `daml sweep controls` has more."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,15 @@ class Train:
     """Tasks of the evaluation at the end."""
     eval_trials: Count = 2
     """Rollouts of each."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where; auto is the GPU where there is one."""
     resume: bool = False
     """Go on with the run in --out, with its settings."""
     quick: bool = False
     """A smoke run of a minute: few sets, few steps, few tasks."""
 
     def run(self) -> None:
-        # Threads that wait actively stay in step when other programs want the cores. Read when torch is imported.
-        os.environ.setdefault("OMP_WAIT_POLICY", "active")
-        keep_memory()
+        ready_to_train()
         from daml import joined
 
         run = self.settled()
@@ -79,21 +81,7 @@ class Train:
         with joined(device) as team:
             team.share(preset.tasks)
             started = time.monotonic()
-            with team.leader_first():
-                if team.leads:
-                    run.check(preset)
-                    runs.check(run)
-                    if run.data is None:
-                        runs.begin(run)  # before there is data: what is stopped amid collection is a run already
-                else:
-                    # It opens what the leader has collected, and has nothing to say.
-                    console.quiet = True
-                    run = replace(run, data=run.data or run.folder / "data")
-                datasets = run.collect([preset.imitator(preset.inner_steps)])
-            sizes = common_sizes(datasets)
-            tasks = task_distribution(preset, sizes, datasets, device)
-            if team.leads:
-                runs.begin(run)
+            sizes, tasks = run.material(preset, device, team)
             meta = run.train(preset, sizes, tasks, device, started, team)
         if team.leads:
             run.finish(preset, sizes, meta, device)
@@ -102,6 +90,11 @@ class Train:
     def folder(self) -> Path:
         """Of the run."""
         return self.out or Path("runs") / self.env
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Of the datasets, by registered id."""
+        return data_folders(self.env, self.data or self.folder / "data")
 
     @property
     def stops(self) -> str:
@@ -128,59 +121,42 @@ class Train:
         preset = find_preset(self.preset)
         return replace(preset, steps=self.steps or preset.steps)
 
-    def check(self, preset: "Preset") -> None:
-        """Checks that the preset can be trained on these environments.
+    def material(self, preset: "Preset", device: str, team: "Team") -> "tuple[Sizes, MixedTasks]":
+        """Sizes and tasks of the training, the same in all processes.
+
+        The run begins when all that it is given has been checked, and before it collects: what is stopped amid that is
+        a run already.
 
         Raises:
-            EnvError: no such environment.
-            AgentError: a meta-batch has not as many tasks of each environment.
-            DemoError: a meta-batch cannot have so many tasks of an environment.
+            AgentError, DemoError: the preset cannot be trained on these environments, or on what is in --data.
+            InputError: the run may not begin or go on.
         """
-        from agents.errors import AgentError
-        from demos.distribution import goals_a_set
+        from agents.datasets import check_batch
 
-        names = env_names(self.env)
-        if preset.tasks % len(names):
-            raise AgentError(
-                f"env {self.env}, preset {self.preset}: got {preset.tasks} tasks in a meta-batch, allowed a multiple "
-                f"of {len(names)}"
-            )
-        for name in names:
-            goals_a_set(env_id(name), preset.tasks // len(names))
+        with team.leader_first():
+            if not team.leads:
+                return self.opened(preset, device)
+            check_batch(preset, env_ids(self.env))
+            runs.check(self)
+            given = self.opened(preset, device) if self.data else None
+            runs.begin(self)
+            if given:
+                return given
+            collect_missing(self.folders, [preset.imitator(preset.inner_steps)], sets=self.sets, seed=self.seed)
+            return self.opened(preset, device)
 
-    def collect(self, imitators: "Sequence[Imitator]") -> "list[Dataset]":
-        """Collects what is missing of the dataset of each environment, with all that imitators need, and opens them.
+    def opened(self, preset: "Preset", device: str) -> "tuple[Sizes, MixedTasks]":
+        """Sizes and tasks of the datasets that are there.
 
         Raises:
-            AgentError: --data is of another environment.
+            AgentError: a dataset is of another environment, or its images are of another size.
+            DemoError: there is none, or it does not have all that the preset looks at.
         """
-        from agents.errors import AgentError
-        from demos.collect import collect
-        from demos.storage import open_dataset
+        from agents.datasets import common_sizes, open_datasets, task_distribution
 
-        names = env_names(self.env)
-        folder = self.data or self.folder / "data"
-        folders = {name: folder / name if self.env == ALL else folder for name in names}
-        with progress_bar("sets") as bar:
-            for name in names if self.data is None else []:
-                job = bar.add_task(f"collecting {name}", total=self.sets, note="")
-                for done in collect(
-                    folders[name],
-                    env_id=env_id(name),
-                    split="train",
-                    n_sets=self.sets,
-                    seed=self.seed,
-                    size=imitators[0].size,
-                    n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
-                    n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
-                    workers=cores(),
-                ):
-                    bar.update(job, completed=done)
-        datasets = {name: open_dataset(path) for name, path in folders.items()}
-        for name, dataset in datasets.items():
-            if dataset.info.env_id != env_id(name):
-                raise AgentError(f"data {folders[name]}: got {dataset.info.env_id}, allowed {env_id(name)}")
-        return list(datasets.values())
+        datasets = open_datasets(self.folders)
+        sizes = common_sizes(datasets)
+        return sizes, task_distribution(preset, sizes, datasets, device)
 
     def train(
         self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", device: str, started: float, team: "Team"
@@ -192,7 +168,7 @@ class Train:
         from agents.training import Validation, meta_train, new_state
         from daml import resume
 
-        names = env_names(self.env)
+        environments = env_ids(self.env)
         state = new_state(preset, sizes, self.seed, device)
         checkpoint = self.folder / runs.CHECKPOINT
         resume(state, checkpoint)
@@ -205,8 +181,8 @@ class Train:
                 steps=preset.steps,
                 seed=self.seed,
                 validation=Validation(
-                    tuple(map(env_id, names)),
-                    max(1, min(VALIDATION_TASKS, self.eval_tasks) // len(names)),
+                    tuple(environments),
+                    max(1, min(VALIDATION_TASKS, self.eval_tasks) // len(environments)),
                     VALIDATE_EVERY,
                     self.seed,
                 ),
@@ -235,8 +211,9 @@ class Train:
 
     def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
         """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
-        from agents.evaluation import evaluate_preset, shown_in
-        from agents.policies import PolicyConfig, save_policy
+        from agents.controls import CONTROLS
+        from agents.evaluation import evaluate_preset, shown_to
+        from agents.policies import PolicyConfig, row_of, save_policy
         from agents.workers import processes
         from daml import read_log
 
@@ -247,7 +224,7 @@ class Train:
             row_of(self.env, name, video): (name, video)
             for name in env_names(self.env)
             for video in shown
-            if video in shown_in(env_id(name))
+            if video in shown_to(preset, env_id(name))
         }
         results: dict[str, Any] = {}
         with progress_bar("videos") as bar, processes(cores()) as workers:
@@ -280,40 +257,15 @@ class Train:
             machine=machine(device),
             results=results,
         )
-        save_policy(self.folder / "policy", meta, config)
-        draw_curve(self.folder / "curve.png", records)
-        console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
         for row, result in results.items():
             if rows[row][1] == preset.shown:
                 console.print(
                     f"{rows[row][0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
                     f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
                 )
-
-
-def task_distribution(preset: "Preset", sizes: "Sizes", datasets: "list[Dataset]", device: str) -> "MixedTasks":
-    """What a preset is meta-trained on: tasks of all datasets, with all that its imitator looks at.
-
-    Raises:
-        DemoError: a dataset does not have that.
-    """
-    from demos.distribution import MixedTasks, SetTasks
-
-    imitator = preset.imitator(preset.inner_steps, sizes)
-    return MixedTasks([SetTasks(data, imitator.wanted, device=device) for data in datasets])
-
-
-def row_of(policy: str, env: str, video: str) -> str:
-    """Key of a policy's results: the video, and in which environment, if the policy is for several."""
-    return video if policy == env else f"{env}: {video}"
-
-
-def common_sizes(datasets: "list[Dataset]") -> "Sizes":
-    """Sizes that the states, actions and points of all datasets fit into."""
-    from agents.view import Sizes
-
-    infos = [dataset.info for dataset in datasets]
-    return Sizes(max(i.state for i in infos), max(i.action for i in infos), max(i.points for i in infos))
+        save_policy(self.folder / "policy", meta, config)
+        draw_curve(self.folder / "curve.png", records)
+        console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
 
 
 def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from agents.controls import CONTROLS
 from agents.errors import AgentError
 from agents.evaluation import Report, evaluate, evaluate_preset, shown_in
 from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
 from agents.oracle import told
-from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, save_policy
+from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, row_of, save_policy
 from agents.presets import PRESETS, find_preset
 from agents.statistics import wilson
 from agents.view import REACHING, Sizes
@@ -26,7 +27,6 @@ from demos.record import record
 from demos.tasks import sample_task_set
 from demos.types import Video
 from scripts.common import env_id, env_names
-from scripts.train import CONTROLS, row_of
 
 ENV = "daml/Reach-v0"
 CONFIG = PolicyConfig("reach", "fast", REACHING, 0, 1, 1, "daml train", 0.1, "a test")

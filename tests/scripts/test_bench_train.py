@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import refused
 
 from agents.presets import PRESETS
 from agents.training import new_state
 from agents.view import REACHING
-from daml import ALONE, loop_tasks, meta_step, vmap_tasks
+from daml import ALONE, Team, loop_tasks, meta_step, vmap_tasks
 from daml.meta_step import named_tensors
-from scripts.bench_train import BenchTrain, Work, count_flop, timed_step
+from scripts.bench_train import BenchTrain, Work, count_flop, found_or_collected, timed_step
 from tests.agents.random_tasks import N_TASKS, some_tasks
 
 MAX_NORM = 10.0
@@ -50,6 +51,41 @@ def test_a_timed_step_is_a_meta_step_and_its_parts_add_up() -> None:
 
 def test_the_operations_are_counted_alike_however_tasks_are_mapped() -> None:
     assert count_flop(some_work(vmap_tasks)) == count_flop(some_work(loop_tasks)) > 1e8
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--env", "all", "--preset", "paper-small"], "got 15 tasks in a meta-batch, allowed a multiple of 4"),
+        (["--env", "fly"], "env: got 'fly'"),
+        (["--preset", "slow"], "preset: got 'slow'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_trained_is_refused_before_work(words, what, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert what in refused(["bench", "train", *words], tmp_path, monkeypatch, capsys)
+
+
+def test_one_process_collects_for_all_and_what_it_collected_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[int] = []
+    collected: list[Path] = []
+    monkeypatch.setattr(
+        "scripts.bench_train.collect_missing", lambda folders, imitators, **how: collected.extend(folders.values())
+    )
+
+    def add_up(tensor: torch.Tensor) -> None:
+        """As of two processes, one after the other: the second hears what the first has said."""
+        if tensor.dtype == torch.int64:
+            said.append(int(tensor))
+            tensor.fill_(sum(said))
+
+    config, preset = BenchTrain(), PRESETS["fast"]
+    with found_or_collected(config, preset, Team(0, 2, add_up)) as leads:
+        with found_or_collected(config, preset, Team(1, 2, add_up)) as follows:
+            assert follows == leads
+        assert leads.is_dir()
+    assert collected == [leads]
+    assert not leads.exists()
 
 
 @pytest.mark.slow

@@ -177,6 +177,20 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(words: list[str]) -> None
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_a_broken_pipe_to_somebody_else_is_one_line(monkeypatch, capfd) -> None:  # type: ignore[no-untyped-def]
+    def run(self: object) -> None:
+        print("so far")
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.write(writer, b"to a process that has ended")
+
+    (leaf,) = (leaf for leaf in LEAVES if leaf.words == ["evaluate"])
+    monkeypatch.setattr(leaf.kind, "run", run)
+    status, out, err = ends(leaf.words, monkeypatch, capfd)
+    assert (status, out, err.count("\n")) == (2, "so far\n", 1)
+    assert "Broken pipe" in err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "said"),

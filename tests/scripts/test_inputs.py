@@ -9,9 +9,10 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from command_line import LEAVES, Leaf, refused
 
+from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
 from scripts import cli
-from scripts.inputs import File, InputError, Side, Within, Writable, check, rules
+from scripts.inputs import File, InputError, Side, Split, Within, Writable, check, rules
 
 OUTPUTS = ("out", "json", "sheet")
 """What the options are called that say where to write."""
@@ -113,6 +114,12 @@ def test_bad_values_are_named_before_work(words, said, tmp_path, monkeypatch, ca
         (["sinusoid", "--rule", "none"], r"invalid choice 'none' for argument '--rule'. .*gradient.*lstm.*"),
         (["evaluate", "--seed"], r"Missing value for argument '--seed'.*"),
         (["adapt"], r"Missing from daml adapt: --video PATH .*"),
+        (
+            ["sweep", "gaps", "--taks", "3"],
+            r"option: got '--taks', allowed --env, .*; did you mean --tasks\?",
+        ),
+        (["report", "reach", "--polices", "x"], r"option: got '--polices', allowed --tasks, --seed, --out, --quick"),
+        (["collect", "--split", "foo"], r"invalid choice 'foo' for argument '--split'. .*'test-shapes'.*"),
         ([], r"Expected one of {demo, .*"),
         (["evaluate", "--policy", "[/b]\033[1m\n"], r"policy: got \[/b\]\?\[1m .*"),
     ],
@@ -152,6 +159,10 @@ def test_trying_a_place_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text("old")
     Writable("file").check("json", tmp_path / "d.json")
     assert (tmp_path / "d.json").read_text() == "old"
+
+
+def test_objects_are_those_that_there_are() -> None:
+    assert get_args(Split) == ALL_SPLITS
 
 
 def test_pictures_are_no_larger_than_the_renderer_draws() -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import ends, refused
 
 from agents.errors import AgentError
 from agents.statistics import paired_difference
+from scripts import runs
 from scripts.methods import Methods, markdown, table
+from scripts.train import Train
 
 
 def outcome(preset: str, seed: int, successes: list[int]) -> dict:
@@ -30,6 +33,43 @@ def test_a_row_is_the_mean_over_trainings_and_its_paired_difference_from_the_met
     text = markdown([method, row])
     assert "-0.625" in text
     assert len(text.splitlines()) == 4
+
+
+REFUSED = [
+    (["--presets", "temporal", "slow"], "preset: got 'slow'"),
+    (["--presets", "temporal", "slow", "--quick"], "preset: got 'slow'"),
+    (["--presets", "temporal", "slow", "--steps", "3"], "preset: got 'slow'"),
+    (["--envs", "reach", "fly"], "env: got 'fly'"),
+    (["--presets", "temporal", "paper"], "presets on one dataset: got images of [64, 100] px"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_every_training_is_checked_before_the_first(words, what, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert what in refused(["methods", *words, "--out", tmp_path / "out"], tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("steps", [5, 7])
+def test_a_training_that_was_stopped_is_not_made_longer_or_shorter(steps, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    folder = tmp_path / "reach-temporal-0"
+    runs.begin(Train(steps=6, sets=8, out=folder).settled())
+    words = ["methods", "--presets", "temporal", "oracle", "--sets", "8", "--seeds", "1", "--out", tmp_path]
+    said = refused([*words, "--steps", steps], tmp_path, monkeypatch, capsys)
+    assert said.startswith(f"steps: got {steps}, allowed 6")
+    Methods(presets=("temporal",), sets=8, out=tmp_path).check([Train(steps=6, sets=8)])
+
+
+def test_what_came_of_a_training_is_printed_before_it_is_written(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    def fail(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device", path)
+
+    monkeypatch.setattr("agents.policies.write_text", fail)
+    monkeypatch.setattr(Methods, "_train", lambda self, training: outcome("temporal", 0, [1, 0, 1, 1]))
+    status, said, _ = ends(["methods", "--presets", "temporal", "--out", tmp_path], monkeypatch, capsys)
+    assert status == 2
+    assert "reach-temporal-0: success 0.750, right object 0.750" in said
 
 
 @pytest.mark.slow

@@ -1,13 +1,16 @@
 """Progress without a terminal: a line every so often, none of them wrapped."""
 
 import io
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from daml import ALONE
 from scripts import progress
-from scripts.progress import TrainingLog, progress_bar, training_bar
+from scripts.progress import TrainingLog, progress_bar, training_log
 
 
 class Clock:
@@ -77,12 +80,21 @@ def test_a_note_changes_without_a_line_and_what_was_done_before_is_not_said_agai
     assert lines(where) == ["sweep: 1 of 2 rows, 0:00:06, first", "sweep: 2 of 2 rows, 0:00:06, second"]
 
 
-@pytest.mark.parametrize(("step", "said"), [(0, "meta-training: 0 of 9 meta-steps, 0:00:00, compiling\n"), (9, "")])
+SAID = "meta-training: 0 of 9 meta-steps, 0:00:00, compiling\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "compiler", "said"), [(0, sys.executable, SAID), (9, sys.executable, ""), (0, "no-such-program", "")]
+)
 def test_compilation_is_said_while_it_lasts_and_when_there_is_any(
-    step: int, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with training_bar(9, step, compiles=True):
+    step: int, compiler: str, said: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("CXX", compiler)
+    (tmp_path / "log.jsonl").write_text("".join(f'{{"step": {number + 1}}}\n' for number in range(step)))
+    with training_log(tmp_path, 9, step, ALONE, compiles=True):
         assert capsys.readouterr().out == said
+    with training_log(tmp_path, 9, step, ALONE):
+        assert capsys.readouterr().out == ""
 
 
 def test_a_terminal_gets_a_bar_that_prints_markup_as_it_is() -> None:

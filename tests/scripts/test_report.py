@@ -8,15 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from browser import needs_browser, open_browser
 
-from agents.attention import attention_map, overlay
+from agents.attention import attention_map, has_attention, overlay
+from agents.controls import MEANINGS
 from agents.evaluation import SHOWN
+from agents.imitation import adapt_to_video
 from agents.policies import bundled, load_policy
+from agents.presets import PRESETS
 from demos.human import human_video
 from demos.tasks import sample_task_set
-from scripts.report import MEANINGS, Report, learning_curve
+from demos.types import Video
+from scripts.report import Report, learning_curve
 
+ROOT = Path(__file__).parents[2]
 box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
 
 
@@ -29,6 +35,20 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_control_has_a_meaning() -> None:
     assert set(MEANINGS) == set(SHOWN)
+
+
+def test_the_page_of_the_controls_says_what_each_is() -> None:
+    rows = (ROOT / "docs" / "controls.md").read_text().splitlines()
+    for name, meaning in MEANINGS.items():
+        assert [row for row in rows if row.startswith(f"| `{name}` | {meaning}")], name
+
+
+@pytest.mark.parametrize("preset", ["temporal", "fast", "lstm", "attention", "paper"])
+def test_where_a_policy_looks_is_known_of_all_but_the_papers(preset: str) -> None:
+    imitator = PRESETS[preset].imitator(PRESETS[preset].inner_steps)
+    video = Video(np.zeros((8, 64, 64, 3), np.uint8), np.arange(8.0))
+    policy = adapt_to_video(imitator, imitator.learner.init(torch.Generator().manual_seed(0)), video)
+    assert has_attention(policy) == (preset != "paper")
 
 
 def test_a_curve_is_what_the_log_says(tmp_path: Path) -> None:
@@ -69,6 +89,7 @@ def test_every_number_on_the_page_is_in_the_json(report: Path) -> None:
         assert f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" in page
     shown = policy["films"]["successes"] + policy["films"]["failures"]
     assert page.count("<video") == len(shown) > 0
+    assert "<h3>Where it looks</h3><figure><img alt='attention'" in page
     assert not re.search(r"(src|href)='(?!data:)", page), "nothing is fetched from elsewhere"
     assert said["versions"]["torch"]
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,13 @@ def test_a_run_is_never_overwritten(kind, there, tmp_path, monkeypatch, capsys) 
     assert (tmp_path / "run" / there).read_text() == "precious"
 
 
+@pytest.mark.parametrize("text", ["yes", "", "true", "1"])
+def test_a_flag_in_a_run_is_true_or_false_and_nothing_else(text: str) -> None:
+    assert [runs.from_text(bool, word) for word in ("True", "False")] == [True, False]
+    with pytest.raises(ValueError, match=f"^'{text}' instead of True or False$"):
+        runs.from_text(bool, text)
+
+
 @pytest.mark.parametrize("text", [None, "{", "[1]", '{"steps": "many"}', '{"method": "none", "seed": "x"}'])
 @pytest.mark.parametrize("kind", RUNS)
 def test_there_must_be_a_run_to_go_on_with(kind, text, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
@@ -122,15 +130,28 @@ def test_a_run_may_be_made_longer_and_not_shorter(kind: type, tmp_path: Path, ca
     runs.begin(longer)
     assert "9 steps instead of 5: from here on the learning rate is that of the longer run" in capsys.readouterr().out
     assert cli.parse([word_of(kind), "--resume", "--out", str(tmp_path)]).steps == 9
-    assert runs.command_line("train", longer) == "daml train --steps 9 (begun with --steps 5, then made longer)"
+    assert " --steps 9 " in (line := runs.command_line("train", longer))
+    assert line.endswith(" (begun with --steps 5, then made longer)")
 
 
 def test_the_preset_decides_how_long_a_run_is_that_does_not_say(tmp_path: Path) -> None:
     run = begun(Train, tmp_path, preset="precise", env="push")
     assert run.steps == 6000
-    assert runs.command_line("train", run) == "daml train --env push --preset precise --steps 6000"
+    assert runs.command_line("train", run) == (
+        "daml train --env push --preset precise --seed 0 --sets 2000 --steps 6000 --eval-tasks 100 --eval-trials 2"
+    )
     quick = Train(quick=True).settled()
     assert (quick.steps, quick.sets, quick.out) == (6, 8, Path("runs/reach"))
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_the_command_of_a_run_says_all_of_it_whatever_the_defaults_are(kind: type, name: str, tmp_path: Path) -> None:
+    run = begun(kind, tmp_path, steps=5, **{name: other(kind, name)})
+    words = shlex.split(runs.command_line(word_of(kind), run))
+    assert words[:2] == ["daml", word_of(kind)]
+    assert cli.parse(words[1:]) == replace(run, out=None)
+    said = {word.removeprefix("--").removeprefix("no-").replace("-", "_") for word in words if word.startswith("--")}
+    assert said == {setting for setting in runs.settings(run) if getattr(run, setting) is not None}
 
 
 SHORT = ["--no-compile", "--test-tasks", "20"]

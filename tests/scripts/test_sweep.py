@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from agents.evaluation import SHOWN, shown_in
+from agents.errors import AgentError
+from agents.evaluation import SHOWN, evaluate_preset, shown_in, shown_to
 from agents.policies import PolicyConfig, StoredPolicy, bundled, load_policy
 from agents.presets import PRESETS
 from agents.view import REACHING
 from agents.workers import here
 from scripts.compare import Compare
-from scripts.sweep import SWEEPS, Condition, Sweep
+from scripts.sweep import SWEEPS, Condition, Sweep, tells
 
 box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
 
 
-def fresh() -> StoredPolicy:
-    meta = PRESETS["fast"].imitator(1).learner.init(torch.Generator().manual_seed(0))
-    return StoredPolicy(meta, PolicyConfig("reach", "fast", REACHING, 0, 1, 1, "daml train", 0.1, "a test"))
+def fresh(preset: str = "fast") -> StoredPolicy:
+    meta = PRESETS[preset].imitator(1).learner.init(torch.Generator().manual_seed(0))
+    return StoredPolicy(meta, PolicyConfig("reach", preset, REACHING, 0, 1, 1, "daml train", 0.1, "a test"))
 
 
 def ends(condition: Condition) -> np.ndarray:
@@ -58,6 +59,51 @@ def test_conditions_change_what_is_evaluated() -> None:
         Condition("g", gap=("view=3",)),
     ):
         assert not np.array_equal(ends(other), usual)
+
+
+def left_out(what: str, preset: str) -> set[str]:
+    return {row.name for row in SWEEPS[what]("reach") if not tells(row, fresh(preset))}
+
+
+@pytest.mark.parametrize("what", SWEEPS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_only_what_changes_something_of_a_policy_is_in_its_table(what: str, preset: str) -> None:
+    missing = left_out(what, preset)
+    if PRESETS[preset].inner_steps == 0:
+        kept = {"3 videos, gradients averaged", "5 videos, gradients averaged"}
+        ablations = {row.name for row in SWEEPS["ablations"]("reach")} - kept
+        assert missing == {"gaps": set(), "controls": {"none"}, "ablations": ablations}[what]
+    elif not fresh(preset).meta.get("rates"):
+        assert missing == {row.name for row in SWEEPS[what]("reach") if row.rates}
+    else:
+        queries = {"only the query adapts", "all but the query adapts"}
+        assert missing == (queries if what == "ablations" and "query" not in fresh(preset).meta["rates"] else set())
+
+
+def test_a_policy_without_learned_rates_is_evaluated_as_it_is() -> None:
+    one, two = (Sweep("gaps", tasks=1, seed=0).evaluate(Condition("c"), fresh("paper"), here) for _ in range(2))
+    assert np.array_equal(one.distances, two.distances)
+    assert np.isfinite(one.distances).all()
+
+
+def test_no_adaptation_is_refused_where_there_is_none_anyway() -> None:
+    stored = fresh("contextual")
+    options = {"sizes": REACHING, "env_id": "daml/Reach-v0", "split": "test", "tasks": 1, "trials": 1, "seed": 0}
+    assert set(shown_in("daml/Reach-v0")) - set(shown_to(stored.preset, "daml/Reach-v0")) == {"none"}
+    with pytest.raises(AgentError, match=r"video: got 'none', .* for a policy that takes no inner step"):
+        evaluate_preset(stored.preset, stored.meta, video="none", **options)
+
+
+@pytest.mark.slow
+def test_a_row_is_printed_before_it_is_written(tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    def fail(path: Path, value: object) -> None:
+        raise OSError(28, "No space left on device", path)
+
+    monkeypatch.setattr("scripts.sweep.write_json", fail)
+    monkeypatch.setattr("scripts.sweep.policy_for", lambda env, name: fresh())
+    with pytest.raises(OSError, match="No space left"):
+        Sweep("gaps", quick=True, out=tmp_path).run()
+    assert "as in meta-training       " in capsys.readouterr().out
 
 
 @box

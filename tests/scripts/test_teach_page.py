@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,16 @@ def student(page: Page) -> Iterator[Student]:
     student = Student(page)
     yield student
     student.browser.quit()
+
+
+def test_a_page_that_cannot_be_built_leaves_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[str] = []
+    server = SimpleNamespace(stop=lambda: stopped.append("server"))
+    monkeypatch.setattr("viser.ViserServer", lambda **options: server)
+    monkeypatch.setattr("scripts.teach.policy_for", lambda env, name: None)
+    with pytest.raises(AttributeError):  # at the first thing that such a server lacks
+        Teach().page()
+    assert stopped == ["server"]
 
 
 def test_only_reaching_is_taught_by_dragging() -> None:

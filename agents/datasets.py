@@ -1,0 +1,106 @@
+"""What policies are meta-trained on: datasets with all that they look at, and the tasks that are drawn from them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from agents.errors import AgentError
+from agents.imitation import Imitator
+from agents.presets import Preset
+from agents.view import Sizes
+from demos.collect import collect
+from demos.distribution import MixedTasks, SetTasks, goals_a_set
+from demos.storage import Dataset, open_dataset
+
+GLANCES = 10
+"""Collected of each set, for a policy that looks at them (`demos.glances`)."""
+
+
+def check_batch(preset: Preset, env_ids: Sequence[str]) -> None:
+    """Checks that a preset's meta-batches can be drawn from these environments together.
+
+    Raises:
+        AgentError: there are not as many tasks of each environment.
+        DemoError: there cannot be so many tasks of an environment.
+    """
+    each, rest = divmod(preset.tasks, len(env_ids))
+    if rest:
+        raise AgentError(
+            f"preset for {', '.join(env_ids)}: got {preset.tasks} tasks in a meta-batch, allowed a multiple of "
+            f"{len(env_ids)}"
+        )
+    for env_id in env_ids:
+        goals_a_set(env_id, each)
+
+
+def common_size(imitators: Sequence[Imitator]) -> int:
+    """Side of the images that all imitators look at [px].
+
+    Raises:
+        AgentError: they look at different ones.
+    """
+    sizes = sorted({imitator.size for imitator in imitators})
+    if len(sizes) != 1:
+        raise AgentError(f"presets on one dataset: got images of {sizes} px, allowed one size for all of them")
+    return sizes[0]
+
+
+def collect_for(
+    imitators: Sequence[Imitator], folder: Path, *, env_id: str, n_sets: int, seed: int, workers: int | None = None
+) -> Iterator[int]:
+    """`demos.collect.collect` of the sets that are missing, with all that the imitators want. Arguments as there.
+
+    Yields:
+        The number of complete sets.
+
+    Raises:
+        AgentError: the imitators cannot share a dataset.
+        DemoError: the folder holds something else, or a process died.
+    """
+    return collect(
+        folder,
+        env_id=env_id,
+        split="train",
+        n_sets=n_sets,
+        seed=seed,
+        size=common_size(imitators),
+        n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
+        n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
+        workers=workers,
+    )
+
+
+def open_datasets(folders: Mapping[str, Path]) -> list[Dataset]:
+    """The complete datasets of environments. folders: by registered id.
+
+    Raises:
+        AgentError: one is of another environment.
+        DemoError: one is not there, or not complete.
+    """
+    datasets = {env_id: open_dataset(folder) for env_id, folder in folders.items()}
+    for env_id, dataset in datasets.items():
+        if dataset.info.env_id != env_id:
+            raise AgentError(f"data {dataset.folder}: got {dataset.info.env_id}, allowed {env_id}")
+    return list(datasets.values())
+
+
+def common_sizes(datasets: Sequence[Dataset]) -> Sizes:
+    """Sizes that the states, actions and points of all datasets fit into."""
+    infos = [dataset.info for dataset in datasets]
+    return Sizes(max(i.state for i in infos), max(i.action for i in infos), max(i.points for i in infos))
+
+
+def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset], device: str) -> MixedTasks:
+    """What a preset is meta-trained on: tasks of all datasets, with all that its imitator looks at.
+
+    Raises:
+        AgentError: the images of a dataset are of another size than the policy's, which acts on those of its own.
+        DemoError: a dataset does not have all of that.
+    """
+    imitator = preset.imitator(preset.inner_steps, sizes)
+    for dataset in datasets:
+        if dataset.info.size != imitator.size:
+            raise AgentError(
+                f"data {dataset.folder}: got images of {dataset.info.size} px, allowed {imitator.size} px, which the "
+                "preset looks at"
+            )
+    return MixedTasks([SetTasks(dataset, imitator.wanted, device=device) for dataset in datasets])

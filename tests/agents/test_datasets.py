@@ -1,0 +1,61 @@
+"""What a preset is trained on fits it: as many tasks of each environment, images of its size, all in one dataset."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from agents.datasets import check_batch, collect_for, common_size, common_sizes, open_datasets, task_distribution
+from agents.errors import AgentError
+from agents.presets import PRESETS
+from demos.collect import collect
+from demos.errors import DemoError
+from demos.storage import open_dataset
+
+REACH = "daml/Reach-v0"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of images that no preset looks at."""
+    folder = tmp_path_factory.mktemp("small") / "data"
+    list(collect(folder, env_id=REACH, split="train", n_sets=1, seed=0, size=16, workers=1))
+    return folder
+
+
+def test_a_dataset_of_another_size_is_refused(small: Path) -> None:
+    datasets = open_datasets({REACH: small})
+    with pytest.raises(AgentError, match=f"data {small}: got images of 16 px, allowed 64 px"):
+        task_distribution(PRESETS["temporal"], common_sizes(datasets), datasets, "cpu")
+
+
+def test_a_dataset_of_another_environment_is_refused(small: Path) -> None:
+    with pytest.raises(AgentError, match=f"data {small}: got {REACH}, allowed daml/Push-v0"):
+        open_datasets({"daml/Push-v0": small})
+
+
+def test_presets_that_look_at_different_images_share_no_dataset(tmp_path: Path) -> None:
+    both = [PRESETS[name].imitator(0) for name in ("temporal", "paper")]
+    for order in (both, both[::-1]):
+        with pytest.raises(AgentError, match=r"got images of \[64, 100\] px, allowed one size"):
+            collect_for(order, tmp_path / "data", env_id=REACH, n_sets=1, seed=0)
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_any_of_the_presets_wants_is_collected(tmp_path: Path) -> None:
+    wanted = SimpleNamespace(glances=2, lessons=False), SimpleNamespace(glances=0, lessons=True)
+    imitators = [SimpleNamespace(size=16, wanted=each) for each in wanted]
+    assert common_size(imitators) == 16
+    assert list(collect_for(imitators, tmp_path / "data", env_id=REACH, n_sets=1, seed=3, workers=1)) == [0, 1]
+    info = open_dataset(tmp_path / "data").info
+    assert (info.size, info.glances > 0, info.lessons, info.seed, info.split) == (16, True, 1, 3, "train")
+
+
+def test_a_meta_batch_has_as_many_tasks_of_each_environment() -> None:
+    four = [REACH, "daml/Push-v0", "daml/Place-v0", "daml/PickPlace-v0"]
+    check_batch(PRESETS["temporal"], four)
+    with pytest.raises(AgentError, match="got 15 tasks in a meta-batch, allowed a multiple of 4"):
+        check_batch(PRESETS["paper"], four)
+    with pytest.raises(DemoError, match="tasks in a meta-batch: got 7, allowed"):
+        check_batch(replace(PRESETS["temporal"], tasks=14), four[:2])
