@@ -46,7 +46,7 @@ def ending() -> Iterator[None]:
             print(end="", flush=True)  # a reader that is gone is found out here, not after the last line of Python
     except BrokenPipeError as error:
         if not _unread():  # another pipe, such as one to a process that has ended
-            leave(f"error: {describe(error)}", BAD_INPUT)
+            leave(f"error: {describe(error)}", BAD_INPUT, error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes on its way out
         sys.exit(NO_READER)
     except KeyboardInterrupt as stop:
