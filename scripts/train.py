@@ -53,7 +53,7 @@ class Train:
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None
     """Folder of the run; runs/ENV when not given."""
-    sets: Count = 2000
+    sets: Count = 1200
     """Object sets to collect of each environment; each has three tasks, or three for each verb."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of

@@ -138,7 +138,7 @@ def test_the_preset_decides_how_long_a_run_is_that_does_not_say(tmp_path: Path) 
     run = begun(Train, tmp_path, preset="precise", env="push")
     assert run.steps == 6000
     assert runs.command_line("train", run) == (
-        "daml train --env push --preset precise --seed 0 --sets 2000 --steps 6000 --eval-tasks 100 --eval-trials 2"
+        "daml train --env push --preset precise --seed 0 --sets 1200 --steps 6000 --eval-tasks 100 --eval-trials 2"
     )
     quick = Train(quick=True).settled()
     assert (quick.steps, quick.sets, quick.out) == (6, 8, Path("runs/reach"))
