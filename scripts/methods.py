@@ -1,7 +1,7 @@
 """`daml methods`: the method beside what it is compared with: same data, same budget, several trainings, paired."""
 
 from dataclasses import asdict, dataclass, replace
-from json import dumps, loads
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -146,7 +146,6 @@ class Methods:
 
     def _outcome(self, training: Train) -> dict[str, Any]:
         """What came of a training: read, if it is there, or trained."""
-        from agents.policies import write_text
 
         if found := self._found(training):
             return found
@@ -155,7 +154,7 @@ class Methods:
         outcome = self._train(training)
         rates = table([outcome])[0]
         console.print(f"{name}: success {rates['success']:.3f}, right object {rates['nearest']:.3f}")
-        write_text(self.out / f"{name}.json", dumps(outcome) + "\n")
+        write_json(self.out / f"{name}.json", outcome)
         return outcome
 
     def _train(self, training: Train) -> dict[str, Any]:
