@@ -90,7 +90,7 @@ def test_one_process_collects_for_all_and_what_it_collected_goes(monkeypatch: py
 
 @pytest.mark.slow
 def test_the_command_says_how_near_the_floor_a_step_is(tmp_path: Path) -> None:
-    BenchTrain(rounds=1, json=tmp_path / "new" / "train.json").run()
+    BenchTrain(preset="fast", rounds=1, json=tmp_path / "new" / "train.json").run()
     result = json.loads((tmp_path / "new" / "train.json").read_text())
     assert result["share_of_peak"] == pytest.approx(result["floor_milliseconds"] / result["milliseconds"]["meta-step"])
     assert result["steps_per_second"] == pytest.approx(1e3 / result["milliseconds"]["meta-step"])
