@@ -55,17 +55,18 @@ TEMPORAL = Preset(
     temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=1000, max_norm=10.0
 )
 _UNHINTED = replace(TEMPORAL, hint=0.0, hint_steps=0)
-SMALL = Preset(
-    small,
+PAPER = Preset(
+    paper,
     inner_steps=1,
-    steps=12_000,
+    steps=30_000,
     tasks=15,
     learning_rate=1e-3,
-    hint=1.0,
-    hint_steps=1500,
+    hint=0.0,
+    hint_steps=0,
     max_norm=10.0,
     map_tasks=in_a_loop_on_cpu,
 )
+SMALL = replace(PAPER, imitator=small, steps=6000, hint=1.0, hint_steps=1500)
 
 PRESETS: dict[str, Preset] = {
     "temporal": TEMPORAL,
@@ -73,17 +74,7 @@ PRESETS: dict[str, Preset] = {
     "fast": replace(TEMPORAL, imitator=fast),
     "both": replace(TEMPORAL, imitator=both),
     "precise": replace(TEMPORAL, imitator=precise, steps=6000),
-    "paper": Preset(
-        paper,
-        inner_steps=1,
-        steps=30_000,
-        tasks=15,
-        learning_rate=1e-3,
-        hint=0.0,
-        hint_steps=0,
-        max_norm=10.0,
-        map_tasks=in_a_loop_on_cpu,
-    ),
+    "paper": PAPER,
     "paper-small": SMALL,
     "paper-seeing": replace(SMALL, imitator=seeing),
     "oracle": replace(TEMPORAL, shown="told"),
