@@ -20,8 +20,7 @@ from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
 from agents.methods import fast, head
 from agents.view import REACHING, Sizes, View, known, scaled_point
-from daml import MetaLearner, MetaParams, OuterLoss, Params
-from demos.distribution import Wanted
+from daml import MetaParams, OuterLoss, Params
 from demos.glances import TABLE_POINTS
 
 NEAR = (4.0, 16.0)
@@ -131,5 +130,11 @@ def outer_loss(hint: float) -> OuterLoss:
 def precise(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
     watch = partial(head.adapt_head, fast.loss, inner_steps, act=act)
-    learner = MetaLearner(partial(init, sizes), watch, predict, partial(encode, perceive))
-    return Imitator(learner, perceive, sizes, outer_loss, Wanted(8, "first", states=32, glances=GLANCES), SIZE)
+    usual = head.with_head(partial(init, sizes), watch, sizes)
+    return usual._replace(
+        learner=usual.learner._replace(predict=predict, encode=partial(encode, perceive)),
+        perceive=perceive,
+        outer_loss=outer_loss,
+        wanted=usual.wanted._replace(glances=GLANCES),
+        size=SIZE,
+    )
