@@ -20,13 +20,13 @@ from scripts.common import (
     machine,
     ready_to_train,
 )
-from scripts.inputs import Count, Device, Folder, Seed
+from scripts.inputs import Count, Device, Folder, Rate, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
     from agents.presets import Preset
     from agents.view import Sizes
-    from daml import MetaParams, Team
+    from daml import MetaParams, Team, TrainState
     from daml.logs import Log
     from demos.distribution import MixedTasks
 
@@ -60,6 +60,8 @@ class Train:
     each environment, called by its name."""
     steps: Count | None = None
     """Meta-steps; the preset's own number when not given. A run that is resumed may be given more."""
+    learning_rate: Rate | None = None
+    """Of the outer loop, at its highest; the preset's own when not given."""
     eval_tasks: Count = 100
     """Tasks of the evaluation at the end."""
     eval_trials: Count = 2
@@ -102,16 +104,27 @@ class Train:
         return runs.stops(self.folder)
 
     def settled(self) -> "Train":
-        """The same with all that was left open: what is quick, and the preset's number of steps.
+        """The same with all that was left open: what is quick, and the preset's number of steps. A learning rate
+        that is the preset's own is as one that was not given: both are one run.
 
         Raises:
             AgentError: there is no such preset.
         """
         run = replace(self, sets=8, steps=6, eval_tasks=3, eval_trials=1, quick=False) if self.quick else self
-        return replace(run, out=self.folder, steps=run.its_preset().steps)
+        return replace(run, out=self.folder, steps=run.its_preset().steps).at_rate(self.learning_rate)
+
+    def at_rate(self, rate: float | None) -> "Train":
+        """The same with a learning rate; None where that is the preset's own.
+
+        Raises:
+            AgentError: there is no such preset.
+        """
+        from agents.presets import find_preset
+
+        return replace(self, learning_rate=None if rate == find_preset(self.preset).learning_rate else rate)
 
     def its_preset(self) -> "Preset":
-        """The preset, with the run's own number of steps.
+        """The preset, with the run's own number of steps and learning rate.
 
         Raises:
             AgentError: there is no such preset.
@@ -119,7 +132,9 @@ class Train:
         from agents.presets import find_preset
 
         preset = find_preset(self.preset)
-        return replace(preset, steps=self.steps or preset.steps)
+        return replace(
+            preset, steps=self.steps or preset.steps, learning_rate=self.learning_rate or preset.learning_rate
+        )
 
     def material(self, preset: "Preset", device: str, team: "Team") -> "tuple[Sizes, MixedTasks]":
         """Sizes and tasks of the training, the same in all processes.
@@ -158,6 +173,15 @@ class Train:
         sizes = common_sizes(datasets)
         return sizes, task_distribution(preset, sizes, datasets, device)
 
+    def state(self, preset: "Preset", sizes: "Sizes", device: str) -> "TrainState":
+        """Of the checkpoint, if there is one, or a new one."""
+        from agents.training import new_state
+        from daml import resume
+
+        state = new_state(preset, sizes, self.seed, device)
+        resume(state, self.folder / runs.CHECKPOINT)
+        return state
+
     def train(
         self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", device: str, started: float, team: "Team"
     ) -> "MetaParams":
@@ -165,13 +189,10 @@ class Train:
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
         """
-        from agents.training import Validation, meta_train, new_state
-        from daml import resume
+        from agents.training import Validation, meta_train
 
         environments = env_ids(self.env)
-        state = new_state(preset, sizes, self.seed, device)
-        checkpoint = self.folder / runs.CHECKPOINT
-        resume(state, checkpoint)
+        state = self.state(preset, sizes, device)
         with self.log(preset.steps, state.step, started, team) as log:
             meta_train(
                 preset,
@@ -187,7 +208,7 @@ class Train:
                     self.seed,
                 ),
                 log=log,
-                checkpoint=checkpoint,
+                checkpoint=self.folder / runs.CHECKPOINT,
                 team=team,
             )
         return state.meta
@@ -252,7 +273,7 @@ class Train:
             seed=self.seed,
             steps=preset.steps,
             sets=self.sets,
-            command=runs.command_line("train", self),
+            command=runs.command_line("train", replace(self, learning_rate=preset.learning_rate)),
             minutes=round(minutes, 1),
             machine=machine(device),
             results=results,

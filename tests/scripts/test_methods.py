@@ -1,6 +1,7 @@
 """`daml methods`: every training is done once, and the table is what its outcomes say."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,18 @@ from command_line import ends, refused
 from agents.errors import AgentError
 from agents.statistics import paired_difference
 from scripts import runs
-from scripts.methods import Methods, markdown, table
+from scripts.inputs import InputError
+from scripts.methods import Methods
+from scripts.methods_table import markdown, table
+from scripts.rates import best_of
 from scripts.train import Train
+from scripts.trainings import Trainings, name_of
 
 
 def outcome(preset: str, seed: int, successes: list[int]) -> dict:
     trials = [[success] for success in successes]
     said = {"env": "reach", "preset": preset, "seed": seed, "steps": 1, "sets": 1, "minutes": 1.0}
-    return said | {"successes": trials, "nearest": trials}
+    return said | {"learning_rate": 2e-3, "successes": trials, "nearest": trials}
 
 
 def test_a_row_is_the_mean_over_trainings_and_its_paired_difference_from_the_method() -> None:
@@ -39,6 +44,8 @@ REFUSED = [
     (["--presets", "temporal", "slow"], "preset: got 'slow'"),
     (["--presets", "temporal", "slow", "--quick"], "preset: got 'slow'"),
     (["--presets", "temporal", "slow", "--steps", "3"], "preset: got 'slow'"),
+    (["--presets", "temporal", "slow", "--rates", "0.001"], "preset: got 'slow'"),
+    (["--rates", "0.001", "1.5"], "rates: got 1.5, allowed more than 0 and less than 1"),
     (["--envs", "reach", "fly"], "env: got 'fly'"),
     (["--presets", "temporal", "paper"], "presets on one dataset: got images of [64, 100] px"),
 ]
@@ -66,10 +73,61 @@ def test_what_came_of_a_training_is_printed_before_it_is_written(tmp_path, monke
         raise OSError(28, "No space left on device", path)
 
     monkeypatch.setattr("agents.policies.write_text", fail)
-    monkeypatch.setattr(Methods, "_train", lambda self, training: outcome("temporal", 0, [1, 0, 1, 1]))
+    monkeypatch.setattr(Trainings, "train", lambda self, training, split: outcome("temporal", 0, [1, 0, 1, 1]))
     status, said, _ = ends(["methods", "--presets", "temporal", "--out", tmp_path], monkeypatch, capsys)
     assert status == 2
     assert "reach-temporal-0: success 0.750, right object 0.750" in said
+
+
+def faked(successes: dict[float, list[int]], seen: list[str]):  # type: ignore[no-untyped-def]
+    """In the place of `Trainings.train`: what comes of each learning rate, by evaluation tasks."""
+
+    def train(self: Trainings, training: Train, split: str) -> dict:
+        preset = training.its_preset()
+        seen.append(f"{self.folder.name}/{name_of(training)} {split}")
+        trials = [[one] for one in successes[preset.learning_rate][: training.eval_tasks]]
+        said = {"env": training.env, "preset": training.preset, "seed": training.seed, "steps": preset.steps}
+        said |= {"sets": training.sets, "learning_rate": preset.learning_rate, "minutes": 1.0}
+        return said | {"successes": trials, "nearest": trials}
+
+    return train
+
+
+@pytest.mark.parametrize(("best", "suffix"), [(2e-3, ""), (4e-3, "-0.004")])
+def test_the_rate_that_validates_best_is_taken_for_all_seeds(best, suffix, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    seen: list[str] = []
+    rates = {1e-3: [1, 0, 0], 2e-3: [1, 0, 0], 4e-3: [1, 0, 0]} | {best: [1, 1, 0]}
+    monkeypatch.setattr(Trainings, "train", faked(rates, seen))
+    options = {"presets": ("temporal", "oracle"), "seeds": 2, "out": tmp_path / "out", "quick": True}
+    Methods(rates=tuple(rates), **options).run()
+    tries = ["rates/reach-temporal-0-0.001 val", "rates/reach-temporal-0 val", "rates/reach-temporal-0-0.004 val"]
+    assert seen[:3] == tries  # once, for the oracle, too
+    assert seen[3:] == [f"out/reach-{of}-{seed}{suffix} test" for seed in (0, 1) for of in ("temporal", "oracle")]
+    rows = json.loads((tmp_path / "out" / "methods.json").read_text())["rows"]
+    assert [row["learning_rate"] for row in rows] == [best, best]
+    assert [one["success"] for one in rows[0]["rates"]["tried"]] == [sum(rates[rate]) / 3 for rate in rates]
+    assert f"| {best:g} (0.001: 0.33, 0.002: " in (tmp_path / "out" / "methods.md").read_text()
+    Methods(**options).run()
+    assert len(seen) == (7 if best == 2e-3 else 11)  # the preset's own rate is a training as without --rates
+
+
+def test_a_rate_is_good_by_success_and_by_the_right_object() -> None:
+    rates = [(1e-3, 0.5, 0.5), (2e-3, 0.5, 0.7), (4e-3, 0.6, 0.6), (8e-3, 0.4, 0.7)]
+    assert best_of([{"rate": rate, "success": success, "nearest": near} for rate, success, near in rates]) == 2e-3
+
+
+def test_a_training_that_an_earlier_version_began_goes_on_and_only_with_its_rate(tmp_path: Path) -> None:
+    trainings = Trainings(tmp_path, tmp_path, ())
+    run = trainings.run(Train(steps=6, sets=8))
+    runs.begin(run)
+    settings = json.loads((run.folder / runs.SETTINGS).read_text())
+    del settings["learning_rate"]
+    (run.folder / runs.SETTINGS).write_text(json.dumps(settings))
+    again = trainings.run(Train(steps=6, sets=8, learning_rate=2e-3))
+    assert again == replace(run, resume=True)
+    trainings.check(Train(steps=6, sets=8))
+    with pytest.raises(InputError, match=r"got {'learning_rate': '0.004'}, allowed {'learning_rate': 'None'}"):
+        runs.check(replace(again, learning_rate=4e-3))
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ OTHER: dict[str, Any] = {
     "leak": True,
     "rate": 0.5,
     "lr": 0.25,
+    "learning_rate": 0.25,
     "family": "two-phase",
     "rule": "lstm",
 }

@@ -1,0 +1,149 @@
+"""The trainings of `daml methods`: each is done once, in a folder of its own, and what came of it is kept beside it."""
+
+import time
+from dataclasses import dataclass, replace
+from json import loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts import runs
+from scripts.collect import collect_missing
+from scripts.common import console, cores, env_id, find_device, write_json
+from scripts.inputs import InputError
+from scripts.progress import progress_bar
+from scripts.train import EVALUATION_SEED, Train
+
+if TYPE_CHECKING:
+    from agents.evaluation import Report
+    from agents.imitation import Imitator
+    from agents.view import Sizes
+    from daml import MetaParams
+
+METHOD = "temporal"
+"""What all others are compared with."""
+TRAINED_AS = {"oracle": METHOD}
+"""Presets that are trained policies of another one, used otherwise."""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """folder: of the runs and of what came of them.  data: folder with the datasets of all.  imitators: of all presets
+    that are to share these datasets, now or later."""
+
+    folder: Path
+    data: Path
+    imitators: "tuple[Imitator, ...]"
+
+    def run(self, training: Train) -> Train:
+        """A training in its folder, begun anew or gone on with; of `TRAINED_AS` it is the other preset's."""
+        trained = replace(training, preset=TRAINED_AS.get(training.preset, training.preset))
+        folder = self.folder / name_of(trained)
+        return replace(trained, out=folder, resume=(folder / runs.SETTINGS).exists()).settled()
+
+    def check(self, training: Train) -> None:
+        """Checks a training before the first begins.
+
+        Raises:
+            AgentError, DemoError, EnvError: the preset cannot be trained on the environment; there is no such
+                environment; or an outcome that is there came of another training.
+            InputError: a training that is there is another one, or shorter: made longer, it would not be comparable.
+        """
+        from agents.datasets import check_batch
+
+        check_batch(training.its_preset(), [env_id(training.env)])
+        if self.found(training) is None:
+            run = self.run(training)
+            runs.check(run)
+            there = runs.settings_in(run.folder).get("steps", "?") if run.resume else str(run.steps)
+            if there != str(run.steps):
+                raise InputError(f"steps: got {run.steps}, allowed {there}, as {run.folder} began; or another --out")
+
+    def found(self, training: Train) -> dict[str, Any] | None:
+        """What came of a training, if that is there.
+
+        Raises:
+            AgentError: what is there came of another training.
+        """
+        from agents.errors import AgentError
+
+        path = self.folder / f"{name_of(training)}.json"
+        if not path.exists():
+            return None
+        outcome = loads(path.read_text())
+        asked = {"steps": training.steps, "sets": training.sets, "tasks": training.eval_tasks}
+        found = {name: outcome[name] for name in ("steps", "sets")} | {"tasks": len(outcome["successes"])}
+        if found != asked:
+            raise AgentError(f"{path}: got {found}, allowed {asked}; choose another --out")
+        # Written by an earlier version, it says nothing of the rate: that was the preset's own.
+        return outcome | {"learning_rate": training.its_preset().learning_rate}
+
+    def outcome(self, training: Train, split: str = "test") -> dict[str, Any]:
+        """What came of a training: read, if it is there, or trained and evaluated on the objects of a split."""
+        if found := self.found(training):
+            return found
+        self.check(training)
+        name = name_of(training)
+        console.print(f"training {name}")
+        outcome = self.train(training, split)
+        success, nearest = mean(outcome["successes"]), mean(outcome["nearest"])
+        console.print(f"{name}: success {success:.3f}, right object {nearest:.3f}")
+        write_json(self.folder / f"{name}.json", outcome)
+        return outcome
+
+    def train(self, training: Train, split: str) -> dict[str, Any]:
+        """What comes of a training: one rollout of each task, with the meta-parameters that it ends with."""
+        from daml import ALONE, read_log
+
+        run, device = self.run(training), find_device("auto")
+        preset, shared = run.its_preset(), replace(run, out=self.data / f"{training.env}-data")
+        collect_missing(shared.folders, self.imitators, sets=training.sets, seed=0)
+        sizes, tasks = shared.opened(preset, device)
+        runs.begin(run)
+        meta = run.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
+        report = evaluated(training, sizes, meta, split=split)
+        return {
+            "env": training.env,
+            "preset": training.preset,
+            "seed": training.seed,
+            "steps": preset.steps,
+            "sets": training.sets,
+            "learning_rate": preset.learning_rate,
+            "minutes": round(read_log(run.folder / runs.LOG)[-1]["seconds"] / 60, 1),
+            "successes": report.successes.astype(int).tolist(),
+            "nearest": report.nearest.astype(int).tolist(),
+        }
+
+
+def name_of(training: Train) -> str:
+    """Of its folder and of its outcome; it has the learning rate in it where that is not the preset's own."""
+    rate = training.at_rate(training.learning_rate).learning_rate
+    return f"{training.env}-{training.preset}-{training.seed}" + (f"-{rate:g}" if rate else "")
+
+
+def mean(trials: list[list[int]]) -> float:
+    """Of outcomes [tasks][trials]."""
+    return sum(map(sum, trials)) / sum(map(len, trials))
+
+
+def evaluated(training: Train, sizes: "Sizes", meta: "MetaParams", *, split: str) -> "Report":
+    """One rollout of each of a training's evaluation tasks, on the objects of a split."""
+    from agents.evaluation import evaluate_preset
+    from agents.presets import find_preset
+    from agents.workers import processes
+
+    preset = find_preset(training.preset)
+    with progress_bar("tasks") as bar, processes(cores()) as workers:
+        job = bar.add_task(f"evaluating on {split} objects", total=training.eval_tasks, note="")
+        return evaluate_preset(
+            preset,
+            meta,
+            sizes=sizes,
+            env_id=env_id(training.env),
+            split=split,
+            tasks=training.eval_tasks,
+            trials=1,
+            seed=EVALUATION_SEED,
+            video=preset.shown,
+            workers=workers,
+            progress=lambda done: bar.update(job, completed=done),
+        )
