@@ -9,6 +9,7 @@ from agents.methods.ablations import blind, first_order_fast, handwritten_loss, 
 from agents.methods.attention import attention
 from agents.methods.both import both
 from agents.methods.conditioning import contextual, recurrent
+from agents.methods.contrastive import contrastive
 from agents.methods.fast import fast
 from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
@@ -80,6 +81,7 @@ PRESETS: dict[str, Preset] = {
     "oracle": replace(TEMPORAL, shown="told"),
     "pointer": replace(TEMPORAL, imitator=pointer),
     "attention": replace(TEMPORAL, imitator=attention, inner_steps=0, map_tasks=in_a_loop_on_cpu),
+    "contrastive": replace(TEMPORAL, imitator=contrastive, inner_steps=0, map_tasks=in_a_loop_on_cpu),
     "contextual": replace(TEMPORAL, imitator=contextual, inner_steps=0),
     "lstm": replace(TEMPORAL, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),

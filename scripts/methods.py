@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LOSSES = ("unasked", "blind", "linear", "fast", "both", "no-hint", "first-order", "hand-written")
 """The method with another learned loss, or less of it."""
-PRESETS = (METHOD, "pointer", "attention", "contextual", "lstm", "cloning", "mil", "oracle", *LOSSES)
+PRESETS = (METHOD, "pointer", "attention", "contrastive", "contextual", "lstm", "cloning", "mil", "oracle", *LOSSES)
 
 
 @dataclass(frozen=True)

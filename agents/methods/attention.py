@@ -5,8 +5,8 @@
     robot's cells -> two blocks of cross-attention to the tokens -> one logit a cell     (instead of a query)
 
 Trunk, points, pose, head and outer loss are those of the other methods; so is the question about the video itself,
-where T-OSVI and MOSAIC have a contrastive loss. Source: Dasari and Gupta 2020, arXiv 2011.05970 (T-OSVI); Mandi et al.
-2022, arXiv 2110.10078 (MOSAIC); blocks of Vaswani et al. 2017, arXiv 1706.03762, with the norm in front.
+where MOSAIC has a contrastive loss; `agents.methods.contrastive` has one, too. Source: Dasari and Gupta 2020, arXiv
+2011.05970 (T-OSVI); Mandi et al. 2022, arXiv 2110.10078 (MOSAIC); blocks of Vaswani et al. 2017, arXiv 1706.03762, with the norm in front.
 """
 
 from functools import partial
