@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from agents.errors import AgentError
 from agents.imitation import Imitator
 from agents.methods.ablations import blind, first_order_fast, handwritten_loss, linear_loss
+from agents.methods.anil import anil
 from agents.methods.attention import attention
 from agents.methods.both import both
 from agents.methods.conditioning import contextual, recurrent
@@ -71,6 +72,9 @@ SMALL = replace(PAPER, imitator=small, steps=6000, hint=1.0, hint_steps=1500)
 
 PRESETS: dict[str, Preset] = {
     "temporal": TEMPORAL,
+    "temporal-2": replace(TEMPORAL, inner_steps=2),
+    "temporal-5": replace(TEMPORAL, inner_steps=5),
+    "anil": replace(TEMPORAL, imitator=anil),
     "final-pose": replace(TEMPORAL, imitator=final_pose),
     "fast": replace(TEMPORAL, imitator=fast),
     "both": replace(TEMPORAL, imitator=both),

@@ -14,9 +14,23 @@ from scripts.trainings import METHOD, Trainings
 if TYPE_CHECKING:
     from agents.imitation import Imitator
 
+STEPS = ("temporal-2", "temporal-5", "anil")
+"""The method with more inner steps, in meta-training, too, and with fewer parameters that take them."""
 LOSSES = ("unasked", "blind", "linear", "fast", "both", "no-hint", "first-order", "hand-written")
 """The method with another learned loss, or less of it."""
-PRESETS = (METHOD, "pointer", "attention", "contrastive", "contextual", "lstm", "cloning", "mil", "oracle", *LOSSES)
+PRESETS = (
+    METHOD,
+    "pointer",
+    "attention",
+    "contrastive",
+    "contextual",
+    "lstm",
+    "cloning",
+    "mil",
+    "oracle",
+    *STEPS,
+    *LOSSES,
+)
 
 
 @dataclass(frozen=True)

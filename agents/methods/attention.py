@@ -6,7 +6,8 @@
 
 Trunk, points, pose, head and outer loss are those of the other methods; so is the question about the video itself,
 where MOSAIC has a contrastive loss; `agents.methods.contrastive` has one, too. Source: Dasari and Gupta 2020, arXiv
-2011.05970 (T-OSVI); Mandi et al. 2022, arXiv 2110.10078 (MOSAIC); blocks of Vaswani et al. 2017, arXiv 1706.03762, with the norm in front.
+2011.05970 (T-OSVI); Mandi et al. 2022, arXiv 2110.10078 (MOSAIC); blocks of Vaswani et al. 2017, arXiv 1706.03762,
+with the norm in front.
 """
 
 from functools import partial

@@ -65,15 +65,18 @@ def adapt_head(
     *,
     act: Act = meta_net.act,
     order: Order = lambda rule: rule,
+    part: Callable[[Params], Params] = dict,
 ) -> Adapted:
-    """Steps of a learned loss on the frames of a video; `order` may change their rule."""
+    """Steps of a learned loss on the frames of a video; `order` may change their rule, and `part` says what of the head
+    adapts."""
 
-    def inner(theta: Params, video: View) -> Tensor:
+    def inner(changed: Params, video: View) -> Tensor:
+        theta = meta["theta"] | changed
         return loss(meta.get("psi", {}), theta, video, act(theta, video))
 
     rule = order(gradient_descent(meta["rates"], clip=CLIP))
-    head = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-    return adapted(head, meta, video)
+    changed = adapt(part(meta["theta"]), video, loss=inner, rule=rule, n_steps=inner_steps)
+    return adapted(meta["theta"] | changed, meta, video)
 
 
 def adapted(head: Params, meta: MetaParams, video: View) -> Adapted:

@@ -9,10 +9,13 @@ from agents.methods import head, paper, pointer
 from agents.presets import PRESETS
 from agents.view import REACHING, Sizes, View
 from daml import Example, MetaParams, Params, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
+from daml.meta_step import task_at
 
 METHODS = (
     "fast",
     "temporal",
+    "temporal-5",
+    "anil",
     "both",
     "pointer",
     "paper",
@@ -60,6 +63,14 @@ def test_a_baseline_that_does_not_adapt_trains_what_watches_the_video(preset: st
     imitator, meta = PRESETS[preset].imitator(0), some_meta(preset)
     gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
     assert all(gradient.any() for gradient in gradients["psi"].values())
+
+
+@pytest.mark.parametrize("inner_steps", [1, 2])
+def test_of_anil_only_last_layers_adapt(inner_steps: int) -> None:
+    learner, meta = PRESETS["anil"].imitator(inner_steps).learner, some_meta("anil")
+    adapted = learner.adapt(meta, task_at(learner.encode(meta, some_tasks()), 0).support).head
+    changed = {name for name, tensor in meta["theta"].items() if not torch.equal(adapted[name], tensor)}
+    assert changed == {"query", "fc3.w", "fc3.b"} == meta["rates"].keys()
 
 
 @pytest.mark.parametrize("preset", METHODS)
