@@ -7,7 +7,7 @@ from agents.errors import AgentError
 from agents.imitation import Imitator
 from agents.presets import Preset
 from agents.view import Sizes
-from demos.collect import collect
+from demos.collect import collect, describe
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.storage import Dataset, open_dataset
 
@@ -81,6 +81,12 @@ def open_datasets(folders: Mapping[str, Path]) -> list[Dataset]:
         if dataset.info.env_id != env_id:
             raise AgentError(f"data {dataset.folder}: got {dataset.info.env_id}, allowed {env_id}")
     return list(datasets.values())
+
+
+def sizes_in(env_id: str) -> Sizes:
+    """Sizes of an environment alone: those of a dataset of it, were there one."""
+    info = describe(env_id, "train", 0, 1, 64)
+    return Sizes(info.state, info.action, info.points)
 
 
 def common_sizes(datasets: Sequence[Dataset]) -> Sizes:

@@ -80,7 +80,7 @@ class Methods:
             if self.rates and name not in choices:
                 choices[name] = tried.choice(training)
             chosen = training.at_rate(choices[name]["chosen"]) if self.rates else training
-            outcomes.append(done.outcome(chosen))
+            outcomes.append(done.outcome_and_memory(chosen))
             rows = table(outcomes, choices)
             said = {"machine": machine(), "rows": rows, "trainings": outcomes}
             write_json(self.out / "methods.json", said)

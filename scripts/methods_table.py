@@ -1,5 +1,6 @@
 """The table of `daml methods`: a row for each environment and preset, for machines, for people, and as a picture."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -45,6 +46,8 @@ def table(
             "learning_rate": trainings[0]["learning_rate"],
             "minutes": round(float(np.mean([training["minutes"] for training in trainings])), 1),
         }
+        if memory := [training["train_successes"] for training in trainings if "train_successes" in training]:
+            row["train_success"] = float(np.mean(memory))
         if choice := choices.get(f"{env}-{preset}"):
             row["rates"] = choice
         method = groups.get((env, METHOD), [])
@@ -59,16 +62,18 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     """The table for people."""
     lines = [
         "| environment | preset | trainings | success | 95 % interval | right object | "
+        "on training tasks | "
         f"less `{METHOD}`, paired | learning rate | minutes each |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         gap, interval = row.get("difference"), f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
         difference = f"{gap['mean']:+.3f} ({gap['low']:+.3f} to {gap['high']:+.3f})" if gap else ""
+        memory = f"{row['train_success']:.3f}" if "train_success" in row else ""
         each = ", ".join(f"{rate:.2f}" for rate in row["each"])
         lines.append(
             f"| {row['env']} | `{row['preset']}` | {row['trainings']} ({each}) | {row['success']:.3f} | "
-            f"{interval} | {row['nearest']:.3f} | {difference} | {rate_of(row)} | "
+            f"{interval} | {row['nearest']:.3f} | {memory} | {difference} | {rate_of(row)} | "
             f"{row['minutes']:.0f} |"
         )
     return "\n".join(lines) + "\n"
@@ -95,9 +100,11 @@ def draw(path: Path, rows: list[dict[str, Any]]) -> None:
         [row["ci_high"] - row["success"] for row in rows],
     ]
     axes.errorbar(success, heights, xerr=errors, fmt="s", capsize=3, label="success, 95 % interval")
+    trained = [row.get("train_success", math.nan) for row in rows]
+    axes.plot(trained, heights, "o", fillstyle="none", label="on training tasks")
     for height, row in zip(heights, rows, strict=True):
         axes.plot(row["each"], [height] * len(row["each"]), "k.", markersize=4)
     axes.set(xlim=(-0.02, 1.02), yticks=heights, yticklabels=[f"{row['env']}: {row['preset']}" for row in rows])
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), fontsize=8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=2, fontsize=8)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agents.view import Sizes
     from daml import MetaParams
 
+DATA_SEED = 0
+"""Of the demonstrations, which all trainings share."""
 METHOD = "temporal"
 """What all others are compared with."""
 TRAINED_AS = {"oracle": METHOD}
@@ -90,17 +92,57 @@ class Trainings:
         write_json(self.folder / f"{name}.json", outcome)
         return outcome
 
+    def outcome_and_memory(self, training: Train) -> dict[str, Any]:
+        """The same, with "train_successes" and "train_nearest": on the very tasks of its demonstrations, as many as
+        there are of the evaluation's. They are filled in where they are missing, unless the checkpoint is gone.
+
+        Raises:
+            AgentError: as `trained`.
+        """
+        from demos.tasks import n_goals
+
+        outcome, there = self.outcome(training), self.run(training).folder / runs.CHECKPOINT
+        if "train_successes" in outcome or not there.exists():
+            return outcome
+        tasks = min(training.eval_tasks, training.sets * n_goals(env_id(training.env)))
+        report = evaluated(training, *self.trained(training), split="train", tasks=tasks, seed=DATA_SEED)
+        outcome |= {
+            "train_successes": report.successes.astype(int).tolist(),
+            "train_nearest": report.nearest.astype(int).tolist(),
+        }
+        write_json(self.folder / f"{name_of(training)}.json", outcome)
+        return outcome
+
+    def trained(self, training: Train) -> "tuple[Sizes, MetaParams]":
+        """Sizes and meta-parameters of a training that is done.
+
+        Raises:
+            AgentError: its checkpoint is of another number of steps.
+            CheckpointError: there is none, or it does not fit.
+        """
+        from agents.datasets import sizes_in
+        from agents.errors import AgentError
+        from agents.training import new_state
+        from daml import load_state
+
+        run, sizes = self.run(training), sizes_in(env_id(training.env))
+        state = new_state(run.its_preset(), sizes, run.seed, "cpu")
+        load_state(run.folder / runs.CHECKPOINT, state)
+        if state.step != training.steps:
+            raise AgentError(f"{run.folder}: got {state.step} meta-steps, allowed {training.steps}, as asked for")
+        return sizes, state.meta
+
     def train(self, training: Train, split: str) -> dict[str, Any]:
         """What comes of a training: one rollout of each task, with the meta-parameters that it ends with."""
         from daml import ALONE, read_log
 
         run, device = self.run(training), find_device("auto")
         preset, shared = run.its_preset(), replace(run, out=self.data / f"{training.env}-data")
-        collect_missing(shared.folders, self.imitators, sets=training.sets, seed=0)
+        collect_missing(shared.folders, self.imitators, sets=training.sets, seed=DATA_SEED)
         sizes, tasks = shared.opened(preset, device)
         runs.begin(run)
         meta = run.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
-        report = evaluated(training, sizes, meta, split=split)
+        report = evaluated(training, sizes, meta, split=split, tasks=training.eval_tasks, seed=EVALUATION_SEED)
         return {
             "env": training.env,
             "preset": training.preset,
@@ -125,24 +167,24 @@ def mean(trials: list[list[int]]) -> float:
     return sum(map(sum, trials)) / sum(map(len, trials))
 
 
-def evaluated(training: Train, sizes: "Sizes", meta: "MetaParams", *, split: str) -> "Report":
-    """One rollout of each of a training's evaluation tasks, on the objects of a split."""
+def evaluated(training: Train, sizes: "Sizes", meta: "MetaParams", *, split: str, tasks: int, seed: int) -> "Report":
+    """One rollout of each task. split, tasks, seed: as of `agents.evaluation.evaluate`."""
     from agents.evaluation import evaluate_preset
     from agents.presets import find_preset
     from agents.workers import processes
 
     preset = find_preset(training.preset)
     with progress_bar("tasks") as bar, processes(cores()) as workers:
-        job = bar.add_task(f"evaluating on {split} objects", total=training.eval_tasks, note="")
+        job = bar.add_task(f"evaluating on {split} objects", total=tasks, note="")
         return evaluate_preset(
             preset,
             meta,
             sizes=sizes,
             env_id=env_id(training.env),
             split=split,
-            tasks=training.eval_tasks,
+            tasks=tasks,
             trials=1,
-            seed=EVALUATION_SEED,
+            seed=seed,
             video=preset.shown,
             workers=workers,
             progress=lambda done: bar.update(job, completed=done),

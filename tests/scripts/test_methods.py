@@ -6,11 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import ends, refused
 
 from agents.errors import AgentError
+from agents.evaluation import Report
 from agents.statistics import paired_difference
+from agents.training import new_state
+from agents.view import REACHING
+from daml import save_state
 from scripts import runs
+from scripts.common import write_json
 from scripts.inputs import InputError
 from scripts.methods import Methods
 from scripts.methods_table import markdown, table
@@ -130,6 +136,42 @@ def test_a_training_that_an_earlier_version_began_goes_on_and_only_with_its_rate
         runs.check(replace(again, learning_rate=4e-3))
 
 
+def forget(path: Path) -> None:
+    """Leaves an outcome as an earlier version wrote it."""
+    new = ("learning_rate", "train_successes", "train_nearest")
+    path.write_text(
+        json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name not in new})
+    )
+
+
+def test_an_outcome_is_completed_from_its_checkpoint_and_only_from_that_training(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    trainings, training = Trainings(tmp_path, tmp_path, ()), Train(steps=1, sets=1, eval_tasks=4)
+    there = trainings.run(training).folder
+    write_json(tmp_path / f"{name_of(training)}.json", outcome("temporal", 0, [1, 0, 1, 1]))
+    forget(tmp_path / f"{name_of(training)}.json")
+    assert "train_successes" not in trainings.outcome_and_memory(training)  # there is no checkpoint
+    state = new_state(training.its_preset(), REACHING, 7, "cpu")
+    state.step = 1
+    there.mkdir()
+    save_state(there / runs.CHECKPOINT, state)
+    asked = []
+
+    def evaluated(training, sizes, meta, **options):  # type: ignore[no-untyped-def]
+        assert torch.equal(meta["theta"]["fc1.w"], state.meta["theta"]["fc1.w"])
+        asked.append(options)
+        done = np.array([[True]] * options["tasks"])
+        return Report(done, done, done.astype(float), 1.0)
+
+    monkeypatch.setattr("scripts.trainings.evaluated", evaluated)
+    for _ in range(2):
+        assert trainings.outcome_and_memory(training)["train_successes"] == [[1]] * 3
+    assert asked == [{"split": "train", "tasks": 3, "seed": 0}]  # all that a set has, and once
+    state.step = 2
+    save_state(there / runs.CHECKPOINT, state)
+    with pytest.raises(AgentError, match="got 2 meta-steps, allowed 1"):
+        trainings.trained(training)
+
+
 @pytest.mark.slow
 def test_a_smoke_run_trains_each_once_and_goes_on_where_it_was(tmp_path: Path) -> None:
     options = {"presets": ("temporal", "oracle", "hand-written"), "out": tmp_path, "quick": True}
@@ -138,6 +180,7 @@ def test_a_smoke_run_trains_each_once_and_goes_on_where_it_was(tmp_path: Path) -
     assert [row["preset"] for row in first["rows"]] == ["temporal", "oracle", "hand-written"]
     log = (tmp_path / "reach-temporal-0" / "log.jsonl").stat().st_mtime_ns
     assert not (tmp_path / "reach-oracle-0").exists()
+    forget(tmp_path / "reach-temporal-0.json")
     Methods(seeds=2, **options).run()
     both = json.loads((tmp_path / "methods.json").read_text())
     assert both["trainings"][:3] == first["trainings"]
