@@ -15,9 +15,8 @@ import gymnasium
 import numpy as np
 
 import envs  # noqa: F401  (registers the environments)
-from agents import oracle
 from agents.errors import AgentError
-from agents.imitation import Imitator, Policy, adapt_to_videos
+from agents.learners import Imitation, Learner, OneShotPolicy, learner
 from agents.presets import Preset
 from agents.statistics import wilson
 from agents.view import Sizes
@@ -92,8 +91,8 @@ VIDEOS: dict[str, Shown] = {
     "robot": _robot,
     "told": _human,
 }
-"""What the policy is shown of a task; `agents.controls.MEANINGS` says it in words. After "told" it acts as
-`agents.oracle` does."""
+"""What the policy is shown of a task; `agents.controls.MEANINGS` says it in words. After "told" one of ours acts as
+`agents.oracle` does, and another finds the goal in `info`."""
 
 SHOWN = (*VIDEOS, "none")
 """The same and no video at all: a policy with zero inner steps."""
@@ -187,8 +186,7 @@ class Report:
 
 
 def evaluate(
-    imitator: Imitator,
-    meta: MetaParams,
+    policy: Learner | OneShotPolicy,
     *,
     env_id: str,
     split: str,
@@ -204,7 +202,9 @@ def evaluate(
     """Evaluates a policy on unseen tasks.
 
     Args:
-        imitator, meta: the policy.
+        policy: `agents.learners.Imitation` of ours; or any function video -> actor, where an actor is (observation,
+            info) -> action. It is called for every episode; `info` is empty, but for "told". Other processes take a
+            function that can be pickled, as one of a module.
         env_id: registered id of the environment.
         split: of the objects.
         tasks: number of tasks, each with one video.
@@ -212,7 +212,8 @@ def evaluate(
         seed: of tasks, scenes and motions.
         video: key of `VIDEOS`.
         gap: from the videos and scenes of meta-training.
-        videos: of each task, each in an arrangement of its own; the gradients on them are averaged.
+        videos: of each task, each in an arrangement of its own; the gradients on them are averaged. A function video ->
+            actor takes one.
         workers: what runs the trials; this process, or others (`agents.workers.processes`).
         progress: called with the number of tasks done.
 
@@ -230,14 +231,13 @@ def evaluate(
         raise AgentError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
     gap.check(env_id)
     split = gap.split(split)
+    one = learner(policy)
+    one.check(videos)
     started = time.monotonic()
-    frozen = {group: {name: t.detach().cpu() for name, t in params.items()} for group, params in meta.items()}
     goals = [task_of(env_id, number)[1] for number in range(tasks)]
     whole = n_goals(env_id)
     jobs = [
-        SetTrials(
-            imitator, frozen, env_id, split, index, goals[first : first + whole], trials, seed, video, gap, videos
-        )
+        SetTrials(one, env_id, split, index, goals[first : first + whole], trials, seed, video, gap, videos)
         for index, first in enumerate(range(0, tasks, whole))
     ]
     episodes: list[list[Episode]] = []
@@ -282,15 +282,15 @@ def evaluate_preset(
         why = "" if preset.inner_steps else ", for a policy that takes no inner step"
         raise AgentError(f"video: got {video!r}, allowed {list(allowed)} in {env_id}{why}")
     imitator = preset.imitator(0 if video == "none" else preset.inner_steps, sizes)
-    return evaluate(imitator, meta, env_id=env_id, video=preset.shown if video == "none" else video, **options)
+    shown = preset.shown if video == "none" else video
+    return evaluate(Imitation(imitator, meta), env_id=env_id, video=shown, **options)
 
 
 @dataclass(frozen=True)
 class SetTrials:
     """What is evaluated on one object set: the goals of these numbers, each `trials` times. Fields as in `evaluate`."""
 
-    imitator: Imitator
-    meta: MetaParams
+    learner: Learner
     env_id: str
     split: str
     index: int
@@ -312,14 +312,14 @@ class SetTrials:
             dials=self.gap.dials,
             distractors=self.gap.distractors,
         )
-        env = gymnasium.make(self.env_id, image_size=self.imitator.size, disable_env_checker=True)
+        env = gymnasium.make(self.env_id, image_size=self.learner.size, disable_env_checker=True)
+        watch = self.learner.watch_told if self.video == "told" else self.learner.watch
         results = []
         shown = [tasks, *(replace(tasks, human_scene=scene) for scene in tasks.robot_scenes[self.trials :])]
         for goal in self.goals:
             videos = [VIDEOS[self.video](one, goal, env) for one in shown]
-            policy = adapt_to_videos(self.imitator, self.meta, videos)
-            make_actor = oracle.told if self.video == "told" else Policy.actor
+            begin = watch(videos)
             scenes = tasks.robot_scenes[: self.trials]
-            results.append([record(env, scene.with_goal(goal), make_actor(policy)) for scene in scenes])
+            results.append([record(env, scene.with_goal(goal), begin()) for scene in scenes])
         env.close()
         return results

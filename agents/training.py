@@ -10,6 +10,7 @@ import torch
 
 from agents.evaluation import evaluate
 from agents.imitation import device_of
+from agents.learners import Imitation
 from agents.presets import Preset
 from agents.view import Sizes
 from daml import ALONE, TaskDistribution, Team, TrainState, fit
@@ -88,8 +89,7 @@ def meta_train(
     def validate(current: TrainState) -> dict[str, float]:
         reports = {
             env_id: evaluate(
-                imitator,
-                current.meta,
+                Imitation(imitator, current.meta),
                 env_id=env_id,
                 split="val",
                 tasks=validation.tasks,

@@ -73,6 +73,11 @@ class ObjectSpec:
     def kind(self) -> tuple[str, str, str]:
         return self.shape, self.colour, self.pattern
 
+    @property
+    def name(self) -> str:
+        """Colour and shape, as `named_object` takes them."""
+        return f"{self.colour}-{self.shape}"
+
     @cached_property
     def height(self) -> float:
         """Height of its top above the table [m]."""
@@ -149,6 +154,22 @@ def sample_object(rng: np.random.Generator, split: str, family: Family = OBJECTS
         rgb2=_shade(rng, second),
         seed=int(rng.integers(2**31)),
     )
+
+
+def named_object(rng: np.random.Generator, name: str, family: Family = OBJECTS) -> ObjectSpec:
+    """Draws an object of one colour by its name, such as "red-cube".
+
+    Raises:
+        EnvError: no such colour, or no such shape in the family.
+    """
+    colour, _, shape = name.partition("-")
+    if colour not in COLOURS or shape not in family.shapes:
+        raise EnvError(
+            f"object: got {name!r}, allowed COLOUR-SHAPE, such as red-{family.shapes[0]}, of the colours "
+            f"{', '.join(COLOURS)} and the shapes {', '.join(family.shapes)}"
+        )
+    shade = _shade(rng, colour)
+    return ObjectSpec(shape, colour, "plain", float(rng.uniform(*family.radius)), shade, shade, seed=0)
 
 
 def sample_set(

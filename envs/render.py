@@ -113,6 +113,23 @@ class Camera:
         self._rect = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
 
+    def segment(self, data: mujoco.MjData) -> np.ndarray:
+        """The body that is seen at every pixel: int [height, width], ids of the model, -1 for none.
+
+        Raises:
+            RenderError: in a fork of the process that made the camera.
+        """
+        flags = (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR)
+        for flag in flags:
+            self._scene.flags[flag] = 1
+        colours = self.draw(data).astype(int)
+        for flag in flags:
+            self._scene.flags[flag] = 0
+        # A pixel is 1 + the number of the drawn geom, red the lowest byte; 0 is the background.
+        drawn = self._scene.geoms[: self._scene.ngeom]
+        bodies = [self._model.geom_bodyid[g.objid] if g.objtype == mujoco.mjtObj.mjOBJ_GEOM else -1 for g in drawn]
+        return np.array([-1, *bodies])[colours @ [1, 2**8, 2**16]]
+
     def draw(self, data: mujoco.MjData) -> np.ndarray:
         """A new image, uint8 [height, width, 3], of the model's present state.
 

@@ -13,7 +13,7 @@ from envs.appearance import Appearance, Dials, add_surroundings, sample_appearan
 from envs.errors import EnvError
 from envs.human import Hand as HumanHand
 from envs.human import HumanLook, add_human, pointing_hand, sample_human
-from envs.objects import OBJECTS, Family, ObjectSpec, add_object, mean_colour, sample_set
+from envs.objects import OBJECTS, Family, ObjectSpec, add_object, mean_colour, named_object, sample_set
 from envs.robot import Hand, add_robot, closed_hand
 
 OBJECT_AREA = ((0.40, 0.64), (-0.23, 0.23))
@@ -199,6 +199,19 @@ def sample_scene(
     if layout.verbs:
         scene = replace(scene, verb=int(rng.integers(len(layout.verbs))))
     return scene
+
+
+def scene_with(rng: np.random.Generator, names: tuple[str, ...], like: Scene) -> Scene:
+    """Draws a scene of the same task with objects of these names, such as "red-cube".
+
+    Raises:
+        EnvError: none or too many of them, or a name that there is not.
+    """
+    layout = like.layout
+    if not 1 <= len(names) <= layout.most:
+        raise EnvError(f"objects: got {len(names)}, allowed 1 to {layout.most} of them")
+    things = tuple(named_object(rng, name, layout.family) for name in names)
+    return sample_scene(rng, "test", layout=layout, like=replace(like, objects=things, goal=0))
 
 
 def robot_model(scene: Scene) -> mujoco.MjModel:

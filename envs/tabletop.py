@@ -184,6 +184,18 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             self._film_camera = Camera(self._model, CAMERA, *self._render_size)
         return self._film_camera.draw(self._data)
 
+    def objects_seen(self) -> np.ndarray:
+        """Which object is at every pixel of the observation: int [H, W], -1 for none. No policy is given it.
+
+        Raises:
+            EnvError: not reset yet, or closed.
+        """
+        if self._camera is None:
+            raise EnvError("objects_seen: got an environment that was not reset or is closed, allowed after reset")
+        seen = self._camera.segment(self._data)
+        bodies = [self._model.body(f"object{i}").id for i in range(len(self.scene.objects))]
+        return np.select([seen == body for body in bodies], range(len(bodies)), -1)
+
     def save(self, folder: Path) -> Path:
         """Writes the scene in its present state into a new folder as MJCF with its textures; returns the XML file.
 

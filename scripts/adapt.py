@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.common import console, env_id, policy_for, write_json
 from scripts.inputs import Folder, Seconds, Seed, Side
 
 if TYPE_CHECKING:
-    from agents.imitation import Imitator
+    from agents.imitation import Imitator, Policy
+    from agents.policies import StoredPolicy
     from demos.types import Video
     from envs.scene import Scene
 
@@ -26,8 +27,9 @@ class Adapt:
     the video beside the rollout (rollout.mp4) and result.json. A warning says when the video looks unlike those that
     the policy was meta-trained on, or is so long that the policy sees little of the action.
     Beside a clip of `daml collect` or in a recording of `daml record --by human` it says which objects are in it: the
-    robot then acts among the same ones, and success is reported. With a video of your own it acts in the scene that
-    --seed draws.
+    robot then acts among the same ones, and success is reported. With a video of your own it acts among the --objects
+    that you name, or in the scene that --seed draws. It says which object the policy chose, and a warning says when the
+    video shows no task that the policy knows.
     """
 
     video: Path
@@ -38,6 +40,9 @@ class Adapt:
     """Folder of a policy; the one in the box when not given."""
     seed: Seed = 0
     """Of the robot's scene, when the video does not say which objects are in it."""
+    objects: tuple[str, ...] = ()
+    """What the robot acts among, by colour and shape, such as red-cube blue-can lime-mug; three of them, as in
+    meta-training, are best. When not given: what the video says, or else what --seed draws."""
     start: Seconds = 0.0
     """Where in the video the demonstration starts [s]."""
     end: Seconds | None = None
@@ -50,6 +55,7 @@ class Adapt:
     """Folder for the results."""
 
     def run(self) -> None:
+        from agents.attention import has_attention
         from agents.films import FPS, film
         from demos.video import contact_sheet, read_times, side_by_side, write_image, write_video
 
@@ -68,9 +74,12 @@ class Adapt:
         write_image(self.out / "seen.png", contact_sheet(seen.frames, columns=imitator.wanted.frames))
         console.print(f"wrote {self.out / 'seen.png'}: all that the policy sees")
         away = self._warn(imitator, environment, seen, seconds)
-        episode, done = film(environment, scene, stored.adapt(seen), self.size)
+        policy = stored.adapt(seen)
         result = {"video": str(self.video), "frames": len(times), "seconds": round(seconds, 2)}
         result |= {"distance_from_training": round(away, 2)}
+        if has_attention(policy):
+            result |= self._knows(stored) | self._choice(policy, scene)
+        episode, done = film(environment, scene, policy, self.size)
         if known:
             result |= {"success": episode.success, "right_object": episode.right_object, "distance": episode.distance}
             outcome = "success" if episode.success else f"failed, {100 * episode.distance:.0f} cm from the goal"
@@ -112,16 +121,46 @@ class Adapt:
             )
         return away
 
+    def _knows(self, stored: "StoredPolicy") -> dict[str, Any]:
+        """Says when the video shows no task that the policy knows."""
+        from agents.refusal import KNOWN, agreement
+
+        imitator = stored.imitator()
+        score = agreement(imitator, stored.meta, self._read(2 * imitator.wanted.frames, imitator.size))
+        console.print(f"agreement of what two halves of the video tell the policy: {score:.2f} (known from {KNOWN})")
+        if score < KNOWN:
+            console.print("warning: not a task that the policy knows; do not trust what it does")
+        return {"agreement": round(score, 3), "known_task": score >= KNOWN}
+
+    def _choice(self, policy: "Policy", scene: "Scene") -> dict[str, Any]:
+        """Says which object the policy has chosen, and how sure it is."""
+        from agents.choice import attention_on_objects
+
+        on = attention_on_objects(policy, env_id(self.env), scene)
+        chosen = scene.objects[int(on.argmax())].name
+        shares = [(thing.name, round(float(share), 3)) for thing, share in zip(scene.objects, on, strict=True)]
+        console.print(
+            f"chosen: {chosen}, {on.max() / max(on.sum(), 1e-9):.0%} of the attention to objects; attention on each: "
+            + ", ".join(f"{name} {share:.2f}" for name, share in shares)
+        )
+        return {"chosen": chosen, "attention": shares}
+
     def _scene(self) -> "tuple[Scene, bool]":
         """Where the robot acts, and whether the video's goal is known to be its goal."""
+        import numpy as np
+
         from demos.manifest import FILM, INFO, read_info
         from demos.tasks import read_clip_tasks, sample_task_set
+        from envs.scene import scene_with
 
+        drawn = sample_task_set(self.seed, "test", 0, env_id=env_id(self.env)).robot_scenes[0]
+        if self.objects:
+            return scene_with(np.random.default_rng(self.seed), self.objects, drawn), False
         if self.video.name == FILM and (self.video.parent / INFO).is_file():
             info = read_info(self.video.parent)
             return info.recipe.robot_scene(), True
         found = read_clip_tasks(self.video)
         if found is None:
-            return sample_task_set(self.seed, "test", 0, env_id=env_id(self.env)).robot_scenes[0], False
+            return drawn, False
         tasks, goal = found
         return tasks.robot_scenes[0].with_goal(goal), True

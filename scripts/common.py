@@ -5,12 +5,15 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from agents.evaluation import Report
     from agents.policies import StoredPolicy
 
 ENVIRONMENTS = {
@@ -100,6 +103,33 @@ def policy_for(env: str, name: str | None) -> "StoredPolicy":
     if env not in (meant := env_names(stored.config.env)):
         raise AgentError(f"policy {name}: got one for {stored.config.env}, allowed one for {env}; or --env {meant[0]}")
     return stored
+
+
+def evaluation_of(env: str, name: str | None, size: int | None = None) -> "Callable[..., Report]":
+    """`agents.evaluation.evaluate_preset` of the policy that acts in an environment, with all but its options given; or
+    `evaluate` of one's own, which is named as `scripts.imports.named` takes it.
+
+    Args:
+        env: short name of the environment.
+        name: of the policy; the one in the box when None.
+        size: side of the images of a policy of one's own [px].
+
+    Raises:
+        AgentError, EnvError: as `policy_for`, or a size for a policy that has one.
+        InputError: nothing has that name.
+    """
+    from agents.errors import AgentError
+    from agents.evaluation import evaluate, evaluate_preset
+    from agents.learners import SIZE, OneShot
+    from scripts.imports import NamedPolicy, is_named
+
+    environment = env_id(env)
+    if name is not None and is_named(name):
+        return partial(evaluate, OneShot(NamedPolicy(name), size or SIZE), env_id=environment)
+    stored = policy_for(env, name)
+    if size not in (None, own := stored.imitator().size):
+        raise AgentError(f"size: got {size}, allowed {own} for this policy, which was trained on that")
+    return partial(evaluate_preset, stored.preset, stored.meta, sizes=stored.config.sizes, env_id=environment)
 
 
 def write_json(path: Path, value: Any) -> None:

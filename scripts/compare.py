@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scripts.common import console, cores, env_id, policy_for, write_json
+from scripts.common import console, cores, evaluation_of, write_json
 from scripts.inputs import Count, File, Seed
 from scripts.progress import progress_bar
 
@@ -16,7 +16,7 @@ class Compare:
     """
 
     a: tuple[str, ...]
-    """Folders of the first method's policies, or names of policies in the box."""
+    """Folders of the first method's policies, names of policies in the box, or your own (see `daml evaluate`)."""
     b: tuple[str, ...]
     """The second method's."""
     env: str = "reach"
@@ -35,21 +35,15 @@ class Compare:
     def run(self) -> None:
         import numpy as np
 
-        from agents.evaluation import evaluate_preset
         from agents.statistics import paired_difference, wilson
         from agents.workers import processes
 
-        environment = env_id(self.env)
-        policies = {name: policy_for(self.env, name) for name in (*self.a, *self.b)}
+        policies = {name: evaluation_of(self.env, name) for name in (*self.a, *self.b)}
         successes: dict[str, np.ndarray] = {}
         with progress_bar("tasks") as bar, processes(cores()) as workers:
-            for name, stored in policies.items():
+            for name, evaluate in policies.items():
                 job = bar.add_task(name, total=self.tasks, note="")
-                report = evaluate_preset(
-                    stored.preset,
-                    stored.meta,
-                    sizes=stored.config.sizes,
-                    env_id=environment,
+                report = evaluate(
                     split="test",
                     tasks=self.tasks,
                     trials=self.trials,

@@ -37,6 +37,7 @@ class Demo:
         from agents.evaluation import evaluate
         from agents.films import FPS, film_beside_human
         from agents.imitation import adapt_to_video
+        from agents.learners import Imitation
         from agents.workers import processes
         from demos.human import human_video
         from demos.tasks import N_OBJECTS, sample_task_set, task_of
@@ -59,8 +60,7 @@ class Demo:
         with progress_bar("tasks") as bar, processes(cores()) as workers:
             job = bar.add_task("evaluating on held-out objects", total=config.tasks, note="")
             report = evaluate(
-                imitator,
-                stored.meta,
+                Imitation(imitator, stored.meta),
                 env_id=environment,
                 split="test",
                 tasks=config.tasks,

@@ -6,8 +6,8 @@ from typing import Annotated
 from tyro.conf import arg
 
 from agents.controls import MEANINGS
-from scripts.common import console, cores, env_id, policy_for, write_json
-from scripts.inputs import Count, File, Seed, Split
+from scripts.common import console, cores, evaluation_of, write_json
+from scripts.inputs import Count, File, Seed, Side, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -23,7 +23,10 @@ class Evaluate:
     env: str = "reach"
     """Environment."""
     policy: str | None = None
-    """Folder of a policy; the one in the box when not given."""
+    """Folder of a policy; the one in the box when not given. Or one of your own, as MODULE:NAME or FILE.py:NAME: a
+    function from a video to an actor."""
+    size: Side | None = None
+    """Side of the videos and images that a policy of your own sees [px]; 64 when not given."""
     tasks: Count = 100
     """Tasks, each with one video."""
     trials: Count = 2
@@ -42,20 +45,15 @@ class Evaluate:
     """Write the result here."""
 
     def run(self) -> None:
-        from agents.evaluation import evaluate_preset
         from agents.workers import processes
         from demos.gap import parse
 
         gap = parse(self.gap)
-        environment, stored = env_id(self.env), policy_for(self.env, self.policy)
+        evaluate = evaluation_of(self.env, self.policy, self.size)
         number = cores() if self.workers is None else self.workers
         with progress_bar("tasks") as bar, processes(number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
-            report = evaluate_preset(
-                stored.preset,
-                stored.meta,
-                sizes=stored.config.sizes,
-                env_id=environment,
+            report = evaluate(
                 split=self.split,
                 tasks=self.tasks,
                 trials=self.trials,

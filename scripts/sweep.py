@@ -134,15 +134,16 @@ class Sweep:
     def evaluate(self, condition: Condition, stored: "StoredPolicy", workers: "Workers") -> "Report":
         """`agents.evaluation.evaluate` of a policy under a condition."""
         from agents.evaluation import evaluate
+        from agents.learners import Imitation
         from demos.gap import parse
 
         steps = stored.preset.inner_steps if condition.inner_steps is None else condition.inner_steps
         rest = condition.rates.get("", 1.0)
         learned = stored.meta.get("rates", {})
         rates = {name: rate * condition.rates.get(name, rest) for name, rate in learned.items()}
+        imitator = stored.preset.imitator(steps, stored.config.sizes)
         return evaluate(
-            stored.preset.imitator(steps, stored.config.sizes),
-            stored.meta | ({"rates": rates} if rates else {}),
+            Imitation(imitator, stored.meta | ({"rates": rates} if rates else {})),
             env_id=env_id(self.env),
             split="test",
             tasks=self.tasks,

@@ -15,6 +15,7 @@ from agents.controls import CONTROLS
 from agents.errors import AgentError
 from agents.evaluation import Report, evaluate, evaluate_preset, shown_in
 from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
+from agents.learners import Imitation
 from agents.oracle import told
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, row_of, save_policy
 from agents.presets import PRESETS, find_preset
@@ -136,7 +137,7 @@ def test_the_report_counts_tasks_not_trials() -> None:
 
 
 def test_a_policy_that_ignores_the_video_is_right_one_time_in_three() -> None:
-    report = evaluate(PRESETS["fast"].imitator(0), fresh(), env_id=ENV, split="test", tasks=6, trials=2, seed=3)
+    report = evaluate(Imitation(PRESETS["fast"].imitator(0), fresh()), env_id=ENV, split="test", tasks=6, trials=2, seed=3)
     assert report.nearest.mean() == pytest.approx(1 / 3)
 
 
@@ -144,8 +145,7 @@ def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
     def run(seed: int, number: int) -> list[float]:
         with processes(number) as workers:
             report = evaluate(
-                PRESETS["fast"].imitator(1),
-                fresh(),
+                Imitation(PRESETS["fast"].imitator(1), fresh()),
                 env_id=ENV,
                 split="val",
                 tasks=6,
@@ -167,7 +167,7 @@ def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
 def test_bad_evaluation_arguments_are_named(options: dict) -> None:
     arguments = {"env_id": ENV, "split": "test", "tasks": 1, "trials": 1, "seed": 0} | options
     with pytest.raises(AgentError, match=f"{next(iter(options))}: got"):
-        evaluate(PRESETS["fast"].imitator(1), fresh(), **arguments)
+        evaluate(Imitation(PRESETS["fast"].imitator(1), fresh()), **arguments)
 
 
 def test_less_than_one_worker_is_named() -> None:

@@ -7,6 +7,7 @@ import torch
 
 from agents.errors import AgentError
 from agents.evaluation import VIDEOS, Verbs, evaluate, shown_in
+from agents.learners import Imitation
 from agents.presets import PRESETS
 from agents.view import Sizes
 from daml import MetaParams
@@ -49,7 +50,7 @@ def test_only_where_there_are_verbs_can_a_wrong_one_be_shown(env_id: str) -> Non
 
 def test_a_wrong_verb_where_there_are_none_is_an_error() -> None:
     with pytest.raises(AgentError, match=r"video: got 'wrong-verb', allowed .* in daml/Push-v0"):
-        evaluate(*fresh(), env_id="daml/Push-v0", split="test", tasks=1, trials=1, seed=0, video="wrong-verb")
+        evaluate(Imitation(*fresh()), env_id="daml/Push-v0", split="test", tasks=1, trials=1, seed=0, video="wrong-verb")
 
 
 def test_verbs_are_counted_by_what_was_asked_and_what_was_done() -> None:
@@ -77,7 +78,7 @@ def test_what_was_done_is_compared_with_what_was_shown(monkeypatch, video: str, 
 
     record = evaluation.record
     monkeypatch.setattr(evaluation, "record", stubborn)
-    report = evaluate(*fresh(), env_id=ENV, split="test", tasks=15, trials=1, seed=0, video=video)
+    report = evaluate(Imitation(*fresh()), env_id=ENV, split="test", tasks=15, trials=1, seed=0, video=video)
     said = report.summary()
     goals = np.array([task_of(ENV, number)[1] for number in range(15)])
     assert (report.successes[:, 0] == (goals == 0)).all()
