@@ -48,8 +48,9 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Imitation:
-    """A policy of ours, which adapts to the videos of a task once. It keeps its parameters on the CPU, without gradients,
-    and can be sent to other processes."""
+    """A policy of ours, which adapts to the videos of a task once.
+
+    It keeps its parameters on the CPU, without gradients, and can be sent to other processes."""
 
     imitator: Imitator
     meta: MetaParams

@@ -1,4 +1,4 @@
-"""A policy that was never trained, written by hand, to be evaluated as any other: `daml evaluate --policy FILE.py:watch`.
+"""A policy that was never trained, written by hand, and evaluated as any other: `daml evaluate --policy FILE.py:watch`.
 
 It takes the colour of what the hand ends at, looks for that colour in the robot's image, and goes there.
 """
@@ -6,7 +6,7 @@ It takes the colour of what the hand ends at, looks for that colour in the robot
 import numpy as np
 
 CAMERA, TARGET, VIEW = np.array([1.16, 0.0, 0.78]), np.array([0.51, 0.0, 0.04]), np.deg2rad(36)
-"""Where the camera stands, what it looks at [m], and how much of it it sees [rad]: about so, it is never quite there."""
+"""Where the camera stands, what it looks at [m], and how much of it it sees [rad]: about so, never quite."""
 HEIGHT = 0.05
 """About the height of an object [m]."""
 GAIN = 6.0

@@ -42,7 +42,8 @@ def _file(path: Path) -> ModuleType:
         raise InputError(f"{path}: got no such file, allowed a Python file")
     _look_in(path.resolve().parent)
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # its own classes look for it there
     spec.loader.exec_module(module)
@@ -73,13 +74,14 @@ class NamedPolicy:
 
     def __post_init__(self) -> None:
         if not callable(named(self.name)):
-            raise InputError(f"policy {self.name}: got {type(named(self.name)).__name__}, allowed a function of a video")
+            kind = type(named(self.name)).__name__
+            raise InputError(f"policy {self.name}: got {kind}, allowed a function of a video")
 
     def __call__(self, video: "Video") -> "Actor":
         actor: Actor = named(self.name)(video)
         if not callable(actor):
             raise InputError(
-                f"policy {self.name}: got {type(actor).__name__} for a video, allowed a function (observation, info) -> "
-                "action"
+                f"policy {self.name}: got {type(actor).__name__} for a video, allowed a function "
+                "(observation, info) -> action"
             )
         return actor

@@ -137,7 +137,8 @@ def test_the_report_counts_tasks_not_trials() -> None:
 
 
 def test_a_policy_that_ignores_the_video_is_right_one_time_in_three() -> None:
-    report = evaluate(Imitation(PRESETS["fast"].imitator(0), fresh()), env_id=ENV, split="test", tasks=6, trials=2, seed=3)
+    policy = Imitation(PRESETS["fast"].imitator(0), fresh())
+    report = evaluate(policy, env_id=ENV, split="test", tasks=6, trials=2, seed=3)
     assert report.nearest.mean() == pytest.approx(1 / 3)
 
 

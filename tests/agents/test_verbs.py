@@ -49,8 +49,9 @@ def test_only_where_there_are_verbs_can_a_wrong_one_be_shown(env_id: str) -> Non
 
 
 def test_a_wrong_verb_where_there_are_none_is_an_error() -> None:
+    policy = Imitation(*fresh())
     with pytest.raises(AgentError, match=r"video: got 'wrong-verb', allowed .* in daml/Push-v0"):
-        evaluate(Imitation(*fresh()), env_id="daml/Push-v0", split="test", tasks=1, trials=1, seed=0, video="wrong-verb")
+        evaluate(policy, env_id="daml/Push-v0", split="test", tasks=1, trials=1, seed=0, video="wrong-verb")
 
 
 def test_verbs_are_counted_by_what_was_asked_and_what_was_done() -> None:
