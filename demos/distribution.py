@@ -140,7 +140,11 @@ class SetTasks:
             arrays |= {name: self._data[name][at, which] for name in GLANCE}
         if self._augment:
             for start in range(0, n_tasks, each):
-                augment({name: array[start : start + each] for name, array in arrays.items()}, rng, info.env_id)
+                augment(
+                    {name: array[start : start + each] for name, array in arrays.items()},
+                    rng,
+                    find_skill(info.env_id).mirror,
+                )
         if wanted.glances:
             frames, points = arrays["glance_frames"], arrays["glance_points"][np.arange(n_tasks), :, goals]
             arrays["image"] = np.concatenate([arrays["image"], frames], 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from scripts import runs
 from scripts.collect import collect_missing
-from scripts.common import console, cores, env_id, find_device, machine, ready_to_train, write_json
+from scripts.common import as_file, console, cores, env_id, find_device, machine, ready_to_train, write_json
 from scripts.inputs import Count, Folder, InputError
 from scripts.progress import progress_bar
 from scripts.train import EVALUATION_SEED, Train
@@ -35,9 +35,9 @@ class Methods:
     stops: ClassVar[str] = "the same command goes on"
 
     envs: tuple[str, ...] = ("reach",)
-    """Environments."""
+    """Environments: see `daml train`."""
     presets: tuple[str, ...] = PRESETS
-    """Kinds of policies, as `daml train --preset` takes them."""
+    """Kinds of policies, as `daml train --preset` takes them, yours (MODULE:NAME), too."""
     seeds: Count = 3
     """Trainings of each."""
     sets: Count = 2000
@@ -123,7 +123,7 @@ class Methods:
     def _run(self, training: Train) -> Train:
         """A training in its folder, begun anew or gone on with; the oracle's is that of the policy that is told."""
         preset = METHOD if training.preset == ORACLE else training.preset
-        folder = self.out / f"{training.env}-{preset}-{training.seed}"
+        folder = self.out / name_of(replace(training, preset=preset))
         return replace(training, preset=preset, out=folder, resume=(folder / runs.SETTINGS).exists()).settled()
 
     def _found(self, training: Train) -> dict[str, Any] | None:
@@ -167,7 +167,7 @@ class Methods:
 
         run, shown = self._run(training), find_preset(training.preset).shown
         preset, device = run.its_preset(), find_device("auto")
-        shared = replace(run, out=self.out / f"{training.env}-data")
+        shared = replace(run, out=self.out / f"{as_file(training.env)}-data")
         collect_missing(shared.folders, self._imitators(), sets=training.sets, seed=0)
         sizes, tasks = shared.opened(preset, device)
         runs.begin(run)
@@ -200,8 +200,8 @@ class Methods:
 
 
 def name_of(training: Train) -> str:
-    """Of its outcome."""
-    return f"{training.env}-{training.preset}-{training.seed}"
+    """Of its outcome and its folder."""
+    return as_file(f"{training.env}-{training.preset}-{training.seed}")
 
 
 def table(outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
