@@ -23,8 +23,8 @@ from envs.scene import Layout, Scene
 from envs.tabletop import TabletopEnv
 
 Mirror = Literal["shown", "each", "both", "nothing"]
-"""What stays a demonstration of the task in the mirror, left and right exchanged: what is shown alone; what is shown and
-what is done, each by itself; the two only together, where the video tells a side; or nothing of them."""
+"""What stays a demonstration of the task in the mirror, left and right exchanged: what is shown alone; what is shown
+and what is done, each by itself; the two only together, where the video tells a side; or nothing of them."""
 
 
 @dataclass(frozen=True)

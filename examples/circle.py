@@ -50,7 +50,8 @@ def onto_ring(fingertip: np.ndarray, top: np.ndarray) -> tuple[np.ndarray, float
     the object the fingertip is [rad]."""
     x, y, _ = fingertip - top
     angle = float(np.arctan2(y, x))
-    return top + [RADIUS * np.cos(angle), RADIUS * np.sin(angle), HEIGHT] - fingertip, angle
+    ring = np.array([RADIUS * np.cos(angle), RADIUS * np.sin(angle), HEIGHT])
+    return top + ring - fingertip, angle
 
 
 def turned(angles: np.ndarray) -> float:
@@ -104,7 +105,7 @@ def expert(info: dict[str, Any]) -> np.ndarray:
 def motion(scene: Scene, rng: np.random.Generator) -> Motion:
     """How a human does it: waits, reaches for the near side of the ring, and goes once round."""
     top = scene.tops[scene.goal] + rng.normal(0, 0.004, 3)
-    near = top + [RADIUS, 0.0, HEIGHT]
+    near = top + np.array([RADIUS, 0.0, HEIGHT])
     wait, reach, circle = (time_taken(scene, rng, *times) for times in ((0.0, 0.3), (0.8, 1.1), (1.1, 1.5)))
     path = along(np.array(scene.human.rest), wait, [Leg(near, reach, arc(scene, rng))])
 

@@ -1,5 +1,7 @@
-"""For all tests: hypothesis without a clock, so that a busy machine does not turn a slow example into a failure; and the
-example of a task of one's own, so that every test of all tasks is one of it, too."""
+"""For all tests: hypothesis without a clock, so that a busy machine does not turn a slow example into a failure.
+
+The example of a task of one's own is registered, so that every test of all tasks is one of it, too.
+"""
 
 from hypothesis import settings
 
