@@ -48,7 +48,7 @@ def training_gauge(imitator: Imitator, env_id: str, seed: int = 0) -> Gauge:
         seed: of the clips.
     """
     recipes = [Recipe(env_id, seed, "train", index, task_of(env_id, index)[1]) for index in range(N_REFERENCE)]
-    videos = [human_video(recipe.human_scene(), recipe.motion(), size=imitator.size) for recipe in recipes]
+    videos = [human_video(env_id, recipe.human_scene(), recipe.motion(), size=imitator.size) for recipe in recipes]
     return gauge(np.stack([statistics(watched_frames(imitator, video)) for video in videos]))
 
 

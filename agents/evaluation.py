@@ -14,7 +14,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-import envs  # noqa: F401  (registers the environments)
 from agents.errors import AgentError
 from agents.learners import Imitation, Learner, OneShotPolicy, learner
 from agents.presets import Preset
@@ -25,7 +24,7 @@ from daml import MetaParams
 from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstration, record
-from demos.skills import find_skill
+from demos.skills import find_skill, id_of
 from demos.tasks import N_OBJECTS, TaskSet, n_goals, sample_task_set, task_of
 from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
@@ -40,7 +39,7 @@ def _side(env: gymnasium.Env) -> int:
 
 
 def _human(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
-    return human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=_side(env))
+    return human_video(id_of(env), tasks.human_scene.with_goal(goal), tasks.motion(goal), size=_side(env))
 
 
 def _instead(tasks: TaskSet, goal: int, env: gymnasium.Env, *, objects: int, verbs: int) -> Video:

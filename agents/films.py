@@ -49,7 +49,7 @@ def film(env_id: str, scene: Scene, policy: Policy, size: int) -> tuple[Episode,
 
 def film_beside_human(env_id: str, tasks: TaskSet, goal: int, policy: Policy, size: int) -> tuple[Episode, np.ndarray]:
     """A film of the first trial of a task, to the right of the human's video; [T, size + label, about 2 size, 3]."""
-    shown = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=size, fps=FPS).frames
+    shown = human_video(env_id, tasks.human_scene.with_goal(goal), tasks.motion(goal), size=size, fps=FPS).frames
     episode, done = film(env_id, tasks.robot_scenes[0].with_goal(goal), policy, size)
     verdict = "success" if episode.success else f"failed, {100 * episode.distance:.0f} cm away"
     return episode, side_by_side([shown, done], height=size, labels=["one human video", f"the robot: {verdict}"])

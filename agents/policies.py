@@ -19,6 +19,7 @@ from agents.presets import Preset, find_preset
 from agents.view import Sizes
 from daml import MetaParams, load, save
 from daml.files import write_json, write_text
+from demos.skills import find_skill
 from demos.types import Video
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -33,7 +34,8 @@ CARD = "README.md"
 class PolicyConfig:
     """What a policy is and where it comes from.
 
-    env: short name of the environment, or "all".  preset: key of `PRESETS`.  sizes: of the environment.
+    env: short name of the environment, "module:id" of somebody's own, or "all".  preset: as `find_preset` takes it.
+    sizes: of the environment.
     seed, steps, sets: of its meta-training. command: that trains it. minutes: it took, on machine. results:
     evaluations, by `row_of`.
     """
@@ -100,13 +102,15 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
     """Reads a policy.
 
     Args:
-        where: its folder, or the name of an environment with a policy in the box.
+        where: its folder, its run's folder, or the name of an environment with a policy in the box.
         device: for its parameters.
 
     Raises:
         AgentError: no policy there, or it does not fit this version.
+        ModuleError: it names a module, as `find_preset` takes it, that cannot be imported, or lies in that folder.
     """
-    folder = BUNDLED / where if (BUNDLED / where / CONFIG).exists() else Path(where)
+    given = BUNDLED / where if (BUNDLED / where / CONFIG).exists() else Path(where)
+    folder = given / "policy" if (given / "policy" / CONFIG).exists() else given
     try:
         said = json.loads((folder / CONFIG).read_text())
         config = PolicyConfig(**said | {"sizes": Sizes(*said["sizes"])})
@@ -114,7 +118,9 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
         raise AgentError(
             f"policy: got {where} ({error}), allowed a folder that `daml train` wrote or {bundled()}"
         ) from error
-    expected = find_preset(config.preset).imitator(1, config.sizes).learner.init(torch.Generator())
+    if ":" in config.env:
+        find_skill(config.env, named_in=given)
+    expected = find_preset(config.preset, named_in=given).imitator(1, config.sizes).learner.init(torch.Generator())
     tensors, _ = load(weights(folder))
     if _shapes(tensors) != _shapes(expected):
         raise AgentError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from agents.errors import AgentError
 from agents.imitation import Imitator
@@ -18,6 +19,7 @@ from agents.methods.pointer import pointer
 from agents.methods.precise import precise
 from agents.methods.temporal import final_pose, temporal
 from daml import MapTasks, loop_tasks, vmap_tasks
+from daml.modules import import_named, split_name
 
 
 def all_at_once(device: str) -> MapTasks:
@@ -100,12 +102,19 @@ PRESETS: dict[str, Preset] = {
 """The method and its variants, and what it is compared with: see `agents.methods`."""
 
 
-def find_preset(name: str) -> Preset:
+def find_preset(name: str, named_in: Path | None = None) -> Preset:
     """The preset of a name.
+
+    Args:
+        name: key of `PRESETS`, or "module:name" of somebody's own.
+        named_in: the folder of the file that names it; None when no file does.
 
     Raises:
         AgentError: there is none.
+        ModuleError: as `daml.modules.import_named`.
     """
-    if name not in PRESETS:
-        raise AgentError(f"preset: got {name!r}, allowed {list(PRESETS)}")
-    return PRESETS[name]
+    module, own = split_name(name)
+    found = getattr(import_named(module, named_in), own, None) if module else PRESETS.get(name)
+    if not isinstance(found, Preset):
+        raise AgentError(f"preset: got {name!r}, allowed {list(PRESETS)}, or MODULE:NAME of a Preset of your own")
+    return found

@@ -11,9 +11,9 @@ import numpy as np
 from agents.errors import AgentError
 from demos.types import Video
 from envs.appearance import CAMERA
-from envs.human import pose_human
+from envs.human import pointing_hand, pose_human
 from envs.render import Camera
-from envs.scene import Scene, human_model
+from envs.scene import Layout, Scene, human_model
 
 FPS = 20.0
 """Frames a second of a film of a dragged hand."""
@@ -43,6 +43,11 @@ class Drag:
     def at(self, time: float) -> np.ndarray:
         """Where the fingertip is [3] [m], linearly between the moments; before and after them it rests."""
         return np.array([np.interp(time, self.times, axis) for axis in self.points.T])
+
+
+def can_be_dragged(layout: Layout) -> bool:
+    """Whether a task can be shown by dragging a fingertip: by a hand that points, where nothing is moved."""
+    return layout.human_hand is pointing_hand and not layout.movable and layout.extra is None
 
 
 class HandModel:

@@ -3,7 +3,7 @@
 from daml.adapt import adapt, trajectory
 from daml.checkpoint import load, load_state, resume, save, save_state
 from daml.distributed import ALONE, Team, joined
-from daml.errors import CheckpointError, DamlError, MetaLearningError, ProcessError
+from daml.errors import CheckpointError, DamlError, MetaLearningError, ModuleError, ProcessError
 from daml.fit import fit
 from daml.logs import JsonlLog, TensorboardLog, read_log, tee
 from daml.losses import learned, supervised
@@ -34,6 +34,7 @@ __all__ = [
     "MetaLearner",
     "MetaLearningError",
     "MetaParams",
+    "ModuleError",
     "OuterLoss",
     "Params",
     "ProcessError",

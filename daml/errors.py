@@ -28,3 +28,7 @@ class CheckpointError(DamlError):
 
 class ProcessError(DamlError):
     """A process of a run in several of them died, was stopped, or does something else than the others."""
+
+
+class ModuleError(DamlError):
+    """A module that was named cannot be imported, or has not what was named in it."""

@@ -8,38 +8,35 @@ from collections.abc import Callable
 
 import numpy as np
 
+from demos.skills import Mirror
 from envs.robot import mirrored_joints
 
 RECOLOURED = 0.5
 """Share of sets whose colour channels are shuffled."""
 GAIN = (0.8, 1.2)
 """Range of the factor on each colour channel."""
-SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0")
-"""Environments whose task stays the same when only what is shown or only what is done is mirrored."""
-SIDED = ("daml/Act-v0",)
-"""Environments whose task has a left and a right: what is shown and what is done are mirrored together."""
 
 
-def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) -> None:
+def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, mirror: Mirror) -> None:
     """Changes the tasks of one set in place.
 
     Args:
         rows: "video", "shown_at", "image", "state", "action", "pose", "end" and, if there are any,
             the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
-        env_id: whose tasks they are.
+        mirror: what may be mirrored.
     """
     alike = [rows[name] for name in ("video", "image", "lesson_frames", "glance_frames") if name in rows]
     for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
         frames[:] = recoloured
-    other_side = rng.random() < 0.5
+    other_side = mirror != "nothing" and rng.random() < 0.5
     if other_side:  # a human who comes from there
         _mirror(rows, video=mirrored_frames, shown_at=mirrored_pixels)
-    robot_too = other_side if env_id in SIDED else env_id in SYMMETRIC and rng.random() < 0.5
+    robot_too = other_side if mirror == "both" else mirror == "each" and rng.random() < 0.5
     if robot_too:
         _mirror(rows, image=mirrored_frames, state=mirrored_states, end=mirrored_states)
         _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
-        if env_id in SIDED and "lesson_frames" in rows:  # the robot shows a side, too
+        if mirror == "both" and "lesson_frames" in rows:  # the robot shows a side, too
             _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)
             _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)
 

@@ -139,8 +139,9 @@ class SetTasks:
             which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : wanted.glances]
             arrays |= {name: self._data[name][at, which] for name in GLANCE}
         if self._augment:
+            mirror = find_skill(info.env_id).mirror
             for start in range(0, n_tasks, each):
-                augment({name: array[start : start + each] for name, array in arrays.items()}, rng, info.env_id)
+                augment({name: array[start : start + each] for name, array in arrays.items()}, rng, mirror)
         if wanted.glances:
             frames, points = arrays["glance_frames"], arrays["glance_points"][np.arange(n_tasks), :, goals]
             arrays["image"] = np.concatenate([arrays["image"], frames], 1)

@@ -23,6 +23,7 @@ from demos.errors import DemoError
 from demos.manifest import ALLOWED, DATA, FILM, INFO, check_sum, checksums, line, read_manifest, write_info
 from demos.naming import minari_id
 from demos.recording import Recording, RecordingInfo, env_arguments
+from demos.skills import id_of
 from demos.video import write_video
 
 MAX_MEMORY = 2**30
@@ -100,7 +101,7 @@ def spaces_of(recording: Recording) -> tuple[spaces.Space, spaces.Space, Any]:
         return spaces.Dict({"image": image, "time": time}), spaces.Box(-1, 1, (0,), np.float32), None
     arguments = env_arguments(info)
     env = gymnasium.make(info.recipe.env_id, disable_env_checker=True, **arguments)
-    spec = deepcopy(gymnasium.spec(info.recipe.env_id))
+    spec = deepcopy(gymnasium.spec(id_of(env)))
     spec.kwargs = arguments
     observed, acted = env.observation_space, env.action_space
     env.close()

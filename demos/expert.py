@@ -46,7 +46,7 @@ def reach_expert(info: dict[str, Any]) -> np.ndarray:
     Args:
         info: of `ReachEnv`, with "goal" and "fingertip" [3] [m].
     """
-    return _toward(_glide(info["goal"] - info["fingertip"]))
+    return toward(glide(info["goal"] - info["fingertip"]))
 
 
 def push_expert(info: dict[str, Any]) -> np.ndarray:
@@ -68,7 +68,7 @@ def push_expert(info: dict[str, Any]) -> np.ndarray:
     in_lane = not lost and abs(way[0]) < 0.04 and way[1] < 0.03 and abs(way[2]) < 0.05
     if in_lane:
         way[1] = (LINE + _BEYOND - tip[1]) * np.clip(2 + way[2] / _TOO_HIGH, 0, 1)
-    return np.append(_toward(way if in_lane else _glide(way)), np.float32(_PUSH_OPENING))
+    return np.append(toward(way if in_lane else glide(way)), np.float32(_PUSH_OPENING))
 
 
 def place_expert(info: dict[str, Any]) -> np.ndarray:
@@ -110,7 +110,7 @@ def act_expert(info: dict[str, Any]) -> np.ndarray:
     """
     verb = VERBS[info["asked"]]
     if verb == "touch":
-        return np.append(_toward(_steep(info["goal_points"][0] + _up(_ONTO) - info["fingertip"])), np.float32(-1))
+        return np.append(toward(steep(info["goal_points"][0] + _up(_ONTO) - info["fingertip"])), np.float32(-1))
     return _lift(info) if verb == "lift" else _shove(info, np.array([*DIRECTIONS[verb], 0.0]))
 
 
@@ -128,11 +128,11 @@ def _shove(info: dict[str, Any], direction: np.ndarray) -> np.ndarray:
     way = start - _BESIDE * direction + _up(_SHOVE_HEIGHT) - tip
     on_course = np.linalg.norm(way[:2] - way @ direction * direction[:2]) < 0.03 and way @ direction < 0.02
     if lost or not on_course or abs(way[2]) > 0.05:
-        return np.append(_toward(_steep(way)), np.float32(-1))
+        return np.append(toward(steep(way)), np.float32(-1))
     # Fingers that are too high could slide over what they push: they come down first.
     left = min(_SHOVE - far, _GENTLE) * np.clip(2 + way[2] / _TOO_HIGH, 0, 1)
     way += (left - way @ direction) * direction
-    return np.append(_toward(way), np.float32(-1))
+    return np.append(toward(way), np.float32(-1))
 
 
 def _lift(info: dict[str, Any]) -> np.ndarray:
@@ -146,7 +146,7 @@ def _lift(info: dict[str, Any]) -> np.ndarray:
         x, y = item[:2]
     way = np.array([x, y, grip_height(top)]) - info["fingertip"]
     if info["fingers"] == 2:
-        return np.append(_toward(way + _up(_RAISE)), np.float32(-1))
+        return np.append(toward(way + _up(_RAISE)), np.float32(-1))
     return _grasp(way, info["opening"])
 
 
@@ -155,7 +155,7 @@ def _grasp(way: np.ndarray, opening: float) -> np.ndarray:
     off = float(np.hypot(*way[:2]))
     closing = opening < _OPEN and off < 0.025 and abs(way[2]) < 0.025
     there = off < 0.012 and abs(way[2]) < 0.012
-    return np.append(_toward(_steep(way)), np.float32(-1 if there or closing else 1))
+    return np.append(toward(steep(way)), np.float32(-1 if there or closing else 1))
 
 
 def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:
@@ -164,10 +164,10 @@ def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:
     there = np.hypot(*way[:2]) < 0.025 and abs(way[2]) < 0.03
     released = _is_released(info, over)
     if not released:
-        way = _glide(way)
+        way = glide(way)
     elif info["opening"] > info["width"] + 3 * _LOOSE:
         way[2] += _CLEARANCE
-    return np.append(_toward(way), np.float32(1 if there or released else -1))
+    return np.append(toward(way), np.float32(1 if there or released else -1))
 
 
 def _is_released(info: dict[str, Any], container: np.ndarray) -> bool:
@@ -176,12 +176,12 @@ def _is_released(info: dict[str, Any], container: np.ndarray) -> bool:
     return bool(off < 0.06 and info["opening"] > info["width"] + _LOOSE)
 
 
-def _glide(way: np.ndarray) -> np.ndarray:
+def glide(way: np.ndarray) -> np.ndarray:
     """The way [3] to a point along a cone above it [m]."""
     return way + _up(min(_GLIDE * np.hypot(*way[:2]), _CLEARANCE))
 
 
-def _steep(way: np.ndarray) -> np.ndarray:
+def steep(way: np.ndarray) -> np.ndarray:
     """The way [3] to a point along a steep cone above it, which passes over what stands around [m]."""
     return way + _up(min(_STEEP * max(0.0, float(np.hypot(*way[:2])) - 0.008), _CLEARANCE))
 
@@ -190,7 +190,7 @@ def _up(height: float) -> np.ndarray:
     return np.array([0.0, 0.0, height])
 
 
-def _toward(way: np.ndarray) -> np.ndarray:
+def toward(way: np.ndarray) -> np.ndarray:
     """The action [3] that goes a way [3] [m] in a straight line."""
     velocity = _GAIN * way / MAX_SPEED
     return (velocity / max(1.0, np.abs(velocity).max())).astype(np.float32)

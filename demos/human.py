@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from demos.skills import skill_of
+from demos.skills import find_skill
 from demos.types import Video
 from envs.appearance import CAMERA
 from envs.human import pose_human
@@ -14,11 +14,11 @@ VIDEO_FPS = 8.0
 """Frames a second of the videos that are collected for meta-training."""
 _SLOWER = 0.25  # share of the time that the slowest person takes longer, for each 1 on the dial of style
 
-
 _MOVED = 0.005  # [m] from where the goal object stood, at which it is no longer there
 
 
 def human_video(
+    env_id: str,
     scene: Scene,
     rng: np.random.Generator,
     *,
@@ -29,7 +29,8 @@ def human_video(
     """Films the human doing the task of a scene.
 
     Args:
-        scene: with the person, the objects and the goal; its layout says what the task is.
+        env_id: of the environment whose task it is.
+        scene: with the person, the objects and the goal.
         rng: of the motion.
         size: side of the square frames [px].
         fps: frames a second.
@@ -38,7 +39,7 @@ def human_video(
     Returns:
         `round(duration * fps)` frames.
     """
-    skill = skill_of(scene)
+    skill = find_skill(env_id)
     motion = skill.motion(scene, rng)
     usual = skill.video_time * (1 + _SLOWER * max(0.0, scene.human.style - 1))
     times = np.arange(round((duration or usual) * fps)) / fps
@@ -57,14 +58,14 @@ def human_video(
     return Video(np.stack(frames), times)
 
 
-def frames_before_touched(scene: Scene, rng: np.random.Generator, times: np.ndarray) -> int:
+def frames_before_touched(env_id: str, scene: Scene, rng: np.random.Generator, times: np.ndarray) -> int:
     """How many of the first frames of a human's video show the goal object where it stood at first.
 
     Args:
-        scene, rng: as in `human_video`.
+        env_id, scene, rng: as in `human_video`.
         times: [T] of its frames [s].
     """
-    motion, name = skill_of(scene).motion(scene, rng), f"object{scene.goal}"
+    motion, name = find_skill(env_id).motion(scene, rng), f"object{scene.goal}"
     places = [motion(float(time)).things.get(name, np.zeros(3)) for time in times]
     moved = np.linalg.norm(np.subtract(places, places[0]), axis=1) > _MOVED
     return int(np.argmax(moved)) if moved.any() else len(times)

@@ -12,7 +12,7 @@ from typing import Any
 
 from daml.files import write_json
 from demos.errors import DemoError
-from demos.recipe import Recipe
+from demos.recipe import Recipe, check_environment
 from demos.recording import FORMAT, RecordingInfo
 
 INFO = "recording.json"
@@ -84,6 +84,7 @@ def _info_from(path: Path, said: dict[str, Any]) -> RecordingInfo:
             raise DemoError(f"{path}: got {name} {said[name]!r}, allowed {[t.__name__ for t in types]}")
     if not (isinstance(size, list) and len(size) == 2 and all(type(s) is int and 0 < s <= 8192 for s in size)):
         raise DemoError(f"{path}: got size {size!r}, allowed [height, width]")
+    check_environment(recipe["env_id"], named_in=path.parent)
     return RecordingInfo(**said | {"recipe": Recipe(**recipe), "size": (size[0], size[1])})
 
 

@@ -82,8 +82,8 @@ def reach_path(scene: Scene, rng: np.random.Generator) -> Path:
         Time [s] -> index fingertip position [3] [m].
     """
     end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + [0, 0, 0.006]
-    wait, duration = _time(scene, rng, 0.0, 0.35), _time(scene, rng, 0.9, 1.5)
-    return along(np.array(scene.human.rest), wait, [Leg(end, duration, _arc(scene, rng))])
+    wait, duration = time_taken(scene, rng, 0.0, 0.35), time_taken(scene, rng, 0.9, 1.5)
+    return along(np.array(scene.human.rest), wait, [Leg(end, duration, arc(scene, rng))])
 
 
 def reach_motion(scene: Scene, rng: np.random.Generator) -> Motion:
@@ -100,8 +100,8 @@ def push_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     height = min(0.6 * scene.objects[scene.goal].height, 0.035)
     beside = np.array([x + rng.normal(0, 0.004), y - touch - rng.uniform(0.02, 0.05), height])
     end = np.array([x + rng.normal(0, 0.004), LINE + rng.uniform(0.02, 0.05) - touch, height])
-    legs = [Leg(beside, _time(scene, rng, 0.8, 1.2), _arc(scene, rng)), Leg(end, _time(scene, rng, 0.8, 1.2))]
-    path = along(np.array(scene.human.rest), _time(scene, rng, 0.0, 0.3), legs)
+    legs = [Leg(beside, time_taken(scene, rng, 0.8, 1.2), arc(scene, rng)), Leg(end, time_taken(scene, rng, 0.8, 1.2))]
+    path = along(np.array(scene.human.rest), time_taken(scene, rng, 0.0, 0.3), legs)
     arrived = np.array([x, y, 0.0])
 
     def motion(time: float) -> Moment:
@@ -118,9 +118,9 @@ def place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     item = scene.extra
     assert item is not None
     rest = np.array(scene.human.rest) + _up(item.height)
-    wait, carry = _time(scene, rng, 0.0, 0.3), _time(scene, rng, 1.0, 1.4)
+    wait, carry = time_taken(scene, rng, 0.0, 0.3), time_taken(scene, rng, 1.0, 1.4)
     over = _over(scene.tops[scene.goal], item.height, rng)
-    path = along(rest, wait, [Leg(over, carry, _arc(scene, rng)), Leg(over, _OPEN_TIME), _back(scene, rng, over)])
+    path = along(rest, wait, [Leg(over, carry, arc(scene, rng)), Leg(over, _OPEN_TIME), _back(scene, rng, over)])
     release = wait + carry
     fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
 
@@ -136,11 +136,11 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     item, container, name = scene.objects[scene.goal], scene.extra, f"object{scene.goal}"
     assert container is not None
     stands = np.array([*scene.positions[scene.goal], 0.0])
-    wait, reach, carry = (_time(scene, rng, *times) for times in ((0.0, 0.25), (0.8, 1.1), (1.0, 1.3)))
+    wait, reach, carry = (time_taken(scene, rng, *times) for times in ((0.0, 0.25), (0.8, 1.1), (1.0, 1.3)))
     around = stands + _up(_grip(item.height))
     over = _over(np.array([*scene.extra_position, container.height]), item.height, rng)
     legs = [
-        Leg(around, reach, _arc(scene, rng)),
+        Leg(around, reach, arc(scene, rng)),
         Leg(around, _OPEN_TIME),
         Leg(over, carry, np.array([0, 0, rng.uniform(0.06, 0.1)])),
         Leg(over, _OPEN_TIME),
@@ -174,7 +174,7 @@ def _touch(scene: Scene, rng: np.random.Generator) -> Motion:
     """Puts closed fingertips onto the goal object, and stays."""
     end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + _IN_FRONT + _up(0.012)
     wait, reach = _reach_times(scene, rng)
-    path = along(np.array(scene.human.rest), wait, [Leg(end, reach, _arc(scene, rng))])
+    path = along(np.array(scene.human.rest), wait, [Leg(end, reach, arc(scene, rng))])
     return lambda time: Moment(path(time), _closing(time, wait, reach, _PINCHED))
 
 
@@ -188,7 +188,7 @@ def _shove(scene: Scene, rng: np.random.Generator, direction: np.ndarray) -> Mot
     beside = stands + height - (touch + rng.uniform(0.02, 0.04)) * direction + rng.normal(0, 0.003, 3) * [1, 1, 0]
     far = rng.uniform(*_PUSHED)
     end = stands + height + (far - touch) * direction
-    legs = [Leg(beside, reach, _arc(scene, rng)), Leg(end, _time(scene, rng, 0.8, 1.1))]
+    legs = [Leg(beside, reach, arc(scene, rng)), Leg(end, time_taken(scene, rng, 0.8, 1.1))]
     path = along(np.array(scene.human.rest), wait, legs)
 
     def motion(time: float) -> Moment:
@@ -207,9 +207,9 @@ def _lift(scene: Scene, rng: np.random.Generator) -> Motion:
     wait, reach = _reach_times(scene, rng)
     raised = around + _up(rng.uniform(*_RAISED)) + rng.normal(0, 0.004, 3) * [1, 1, 0]
     legs = [
-        Leg(around, reach, _arc(scene, rng)),
+        Leg(around, reach, arc(scene, rng)),
         Leg(around, _OPEN_TIME),
-        Leg(raised, _time(scene, rng, 0.7, 1.0)),
+        Leg(raised, time_taken(scene, rng, 0.7, 1.0)),
     ]
     path = along(np.array(scene.human.rest), wait, legs)
     grasped = wait + reach
@@ -225,7 +225,7 @@ def _lift(scene: Scene, rng: np.random.Generator) -> Motion:
 
 def _reach_times(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     """How long a person waits, and how long a reach takes [s]."""
-    return _time(scene, rng, 0.0, 0.25), _time(scene, rng, 0.8, 1.1)
+    return time_taken(scene, rng, 0.0, 0.25), time_taken(scene, rng, 0.8, 1.1)
 
 
 def _closing(time: float, begin: float, duration: float, opening: float) -> float:
@@ -261,12 +261,12 @@ def _over(rim: np.ndarray, height: float, rng: np.random.Generator) -> np.ndarra
     return rim + rng.normal(0, 0.004, 3) + _up(0.02 + _grip(height))
 
 
-def _time(scene: Scene, rng: np.random.Generator, low: float, high: float) -> float:
+def time_taken(scene: Scene, rng: np.random.Generator, low: float, high: float) -> float:
     """How long a part of a motion takes [s], in this person's style; what takes time at all takes `_SHORTEST`."""
     return max(spread_out(rng, low, high, scene.human.style), _SHORTEST if low else 0.0)
 
 
-def _arc(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+def arc(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """How a reach curves [3] [m]: up, and to either side."""
     style = scene.human.style
     sideways, up = spread_out(rng, -0.05, 0.05, style), spread_out(rng, 0.06, 0.13, style)
@@ -276,7 +276,7 @@ def _arc(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 def _back(scene: Scene, rng: np.random.Generator, over: np.ndarray) -> Leg:
     """Up and towards the person, out of the picture's way."""
     away = np.array([rng.uniform(0.13, 0.18), 0.0, rng.uniform(0.04, 0.08)])
-    return Leg(over + away, _time(scene, rng, 0.4, 0.6))
+    return Leg(over + away, time_taken(scene, rng, 0.4, 0.6))
 
 
 def _fall(start: np.ndarray, begin: float, floor: float) -> Path:

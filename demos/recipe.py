@@ -4,14 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 
-import envs  # noqa: F401  (registers the environments)
+from daml.modules import split_name
 from demos import seeds
 from demos.errors import DemoError
+from demos.skills import SKILLS, find_skill
 from demos.tasks import TaskSet, n_goals, sample_task_set
 from envs.objects import ALL_SPLITS
 from envs.scene import Scene
@@ -65,19 +66,24 @@ class Recipe:
         return sample_task_set(self.seed, self.split, self.index, env_id=self.env_id)
 
 
-def check_environment(env_id: str) -> None:
-    """Refuses an environment that is not registered, or only in another version.
+def check_environment(env_id: str, named_in: Path | None = None) -> None:
+    """Refuses an environment that nobody demonstrates in, or only in another version. Arguments as in `find_skill`.
 
     Raises:
         DemoError: says which version there is.
+        ModuleError: as `find_skill`.
     """
-    if isinstance(env_id, str) and env_id.startswith("daml/") and env_id in gymnasium.registry:
-        return
-    ours = sorted(name for name in gymnasium.registry if name.startswith("daml/"))
-    name = env_id.rpartition("-v")[0] if isinstance(env_id, str) else ""
-    if others := [other for other in ours if name and other.rpartition("-v")[0] == name]:
-        raise DemoError(f"environment version: got {env_id!r}, allowed {' or '.join(others)}; record it again")
-    raise DemoError(f"environment: got {env_id!r}, allowed {ours}")
+    if not isinstance(env_id, str):
+        raise DemoError(f"environment: got {env_id!r}, allowed {list(SKILLS)}")
+    try:
+        find_skill(env_id, named_in)
+    except DemoError:
+        name = split_name(env_id)[1].rpartition("-v")[0]
+        if others := [other for other in SKILLS if name and other.rpartition("-v")[0] == name]:
+            raise DemoError(
+                f"environment version: got {env_id!r}, allowed {' or '.join(others)}; record it again"
+            ) from None
+        raise
 
 
 def digest(scene: Scene) -> str:

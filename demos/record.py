@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from demos.skills import find_skill, skill_of
+from demos.skills import find_skill, id_of
 from demos.types import Demonstration, Episode
 from envs.reaching import CONTROL_PERIOD
 from envs.scene import Scene
@@ -28,16 +28,16 @@ def expert(env_id: str) -> Actor:
 def demonstrate(
     env: gymnasium.Env, scene: Scene, *, n_steps: int | None = None, disturb: Disturb | None = None
 ) -> Episode:
-    """Runs one episode of the expert of the scene's task. Arguments as in `record`."""
-    act = skill_of(scene).expert
-    return record(env, scene, lambda observation, info: act(info), n_steps=n_steps, disturb=disturb)
+    """Runs one episode of the environment's expert. Arguments as in `record`."""
+    return record(env, scene, expert(id_of(env)), n_steps=n_steps, disturb=disturb)
 
 
 def demonstration(env: gymnasium.Env, scene: Scene, *, n_steps: int | None = None) -> Demonstration:
-    """One episode of the expert of the scene's task, as something to learn it from. Arguments as in `record`."""
+    """One episode of the environment's expert, as something to learn it from. Arguments as in `record`."""
     done = demonstrate(env, scene, n_steps=n_steps)
     times = CONTROL_PERIOD * np.arange(len(done.images))
-    return Demonstration(done.images, times, done.states, done.actions, skill_of(scene).goal_points(scene))
+    points = find_skill(id_of(env)).goal_points(scene)
+    return Demonstration(done.images, times, done.states, done.actions, points)
 
 
 def shaken(rng: np.random.Generator, strength: float) -> Disturb:
@@ -62,7 +62,7 @@ def record(
     """Runs one episode.
 
     Args:
-        env: an environment.
+        env: an environment, of `gymnasium.make`.
         scene: to start in.
         actor: who acts.
         n_steps: stop after so many; until the episode ends when None.
@@ -78,7 +78,7 @@ def record(
     images: list[np.ndarray] = []
     states: list[np.ndarray] = []
     actions: list[np.ndarray] = []
-    stages = dict.fromkeys(skill_of(scene).stages, False)
+    stages = dict.fromkeys(find_skill(id_of(env)).stages, False)
     done = False
     while not done and len(actions) != n_steps:
         action = actor(observation, info)[:n_actions]

@@ -10,6 +10,7 @@ from demos.human import human_video
 from demos.recipe import Recipe, digest
 from demos.record import Actor, record
 from demos.recording import Recording, RecordingInfo
+from demos.skills import short_name
 from envs.scene import Scene
 
 
@@ -105,8 +106,8 @@ def log_of(env: Logbook, info: RecordingInfo) -> Recording:
 def record_human(recipe: Recipe, *, size: int, fps: float, film_size: int) -> tuple[Recording, np.ndarray]:
     """Records the human doing the task of a recipe; arguments and result as those of `record_robot`."""
     scene = recipe.human_scene()
-    video = human_video(scene, recipe.motion(), size=size, fps=fps)
-    film = human_video(scene, recipe.motion(), size=film_size, fps=fps).frames
+    video = human_video(recipe.env_id, scene, recipe.motion(), size=size, fps=fps)
+    film = human_video(recipe.env_id, scene, recipe.motion(), size=film_size, fps=fps).frames
     info = RecordingInfo(
         recipe=recipe,
         by="human",
@@ -129,6 +130,6 @@ def record_human(recipe: Recipe, *, size: int, fps: float, film_size: int) -> tu
 def in_words(env_id: str, scene: Scene) -> str:
     """The task as a sentence, for formats that want one."""
     verbs = scene.layout.verbs
-    verb = verbs[scene.verb] if verbs else env_id.rpartition("/")[2].rpartition("-v")[0]
+    verb = verbs[scene.verb] if verbs else short_name(env_id)
     thing = scene.objects[scene.goal]
     return f"{verb}: the {thing.colour} {thing.pattern} {thing.shape}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from demos.errors import DemoError
 from demos.recipe import Recipe, digest
+from demos.skills import short_name
 from demos.tasks import N_OBJECTS
 from demos.types import freeze
 from envs.appearance import Dials
@@ -98,9 +99,8 @@ class Recording:
 def folder_name(recipe: Recipe, by: str) -> str:
     """Of a recording: a valid Minari dataset name, with the environment's version as its own."""
     r = recipe
-    environment, _, number = r.env_id.rpartition("-v")
-    short = environment.rpartition("/")[2].lower()
-    return f"{short}-{by}-seed{r.seed}-{r.split}{r.index}-goal{r.goal}-trial{r.trial}-v{number}"
+    number = r.env_id.rpartition("-v")[2]
+    return f"{short_name(r.env_id).lower()}-{by}-seed{r.seed}-{r.split}{r.index}-goal{r.goal}-trial{r.trial}-v{number}"
 
 
 def env_arguments(info: RecordingInfo) -> dict[str, Any]:

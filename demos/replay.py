@@ -87,10 +87,10 @@ def _difference(again: list, before: np.ndarray) -> np.ndarray:
 
 def _film_again(recording: Recording, scene: Scene, film_size: int) -> tuple[Deviation, np.ndarray]:
     info = recording.info
-    height, width = info.size
+    env_id, (height, width) = info.recipe.env_id, info.size
     duration = (info.steps + 1) / info.fps
-    again = human_video(scene, info.recipe.motion(), size=height, fps=info.fps, duration=duration)
-    film = human_video(scene, info.recipe.motion(), size=film_size, fps=info.fps, duration=duration).frames
+    again = human_video(env_id, scene, info.recipe.motion(), size=height, fps=info.fps, duration=duration)
+    film = human_video(env_id, scene, info.recipe.motion(), size=film_size, fps=info.fps, duration=duration).frames
     if height != width or again.frames.shape != recording.images.shape:
         raise DemoError(f"images of {info.name}: got {recording.images.shape}, allowed {again.frames.shape}")
     return Deviation(0.0, 0.0, 0.0, _pixels(again.frames, recording.images), None), film

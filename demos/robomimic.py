@@ -25,7 +25,7 @@ from demos.recording import Recording, env_arguments
 GYM_TYPE = 2
 """robomimic's number for a Gym environment."""
 MODULE = "envs"
-"""What registers the environments when it is imported."""
+"""What registers the environments when it is imported; a task of somebody's own has its own module in its name."""
 FILE = "demos.hdf5"
 
 
@@ -40,13 +40,18 @@ def write(folder: Path, recordings: Iterable[Recording]) -> int:
             names.append(f"demo_{number}")
             _write_demo(data.create_group(names[-1]), recording)
             total += recording.info.steps
-            arguments = {"env_name": f"{MODULE}:{recording.info.recipe.env_id}", "type": GYM_TYPE}
+            arguments = {"env_name": with_module(recording.info.recipe.env_id), "type": GYM_TYPE}
             data.attrs["env_args"] = json.dumps(arguments | {"env_kwargs": env_arguments(recording.info)})
         data.attrs["total"] = total
         held_out = set(names[9::10] or names[1:][-1:])
         for mask, kept in (("train", [n for n in names if n not in held_out]), ("valid", sorted(held_out))):
             file.create_dataset(f"mask/{mask}", data=np.array(kept, "S"))
     return total
+
+
+def with_module(env_id: str) -> str:
+    """An id with the module that registers it."""
+    return env_id if ":" in env_id else f"{MODULE}:{env_id}"
 
 
 def _write_demo(demo: Any, recording: Recording) -> None:

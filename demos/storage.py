@@ -32,6 +32,7 @@ from daml.files import write_json
 from daml.folders import visible
 from demos.errors import DemoError
 from demos.glances import TABLE_POINTS
+from demos.skills import find_skill
 
 FORMAT = 4
 """Version of the layout above."""
@@ -194,4 +195,5 @@ def _read_info(folder: Path) -> DatasetInfo:
             raise DemoError(f"dataset {folder}: got {field.name} {value!r} in dataset.json, allowed {field.type}")
     if info.format != FORMAT:
         raise DemoError(f"dataset {folder}: got format {info.format}, allowed {FORMAT}; collect it again")
+    find_skill(info.env_id, named_in=folder)
     return info

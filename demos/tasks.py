@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from daml.errors import ModuleError
 from daml.files import write_json
 from demos.errors import DemoError
-from demos.skills import SKILLS, find_skill
+from demos.skills import find_skill
 from envs.appearance import Dials
 from envs.objects import ALL_SPLITS
 from envs.scene import Scene, sample_scene
@@ -102,6 +103,7 @@ def read_clip_tasks(clip: Path) -> tuple[TaskSet, int] | None:
 
     Raises:
         DemoError: what is beside it says something else.
+        ModuleError: as `find_skill`.
     """
     beside = clip.with_suffix(".json")
     if not beside.exists():
@@ -110,8 +112,11 @@ def read_clip_tasks(clip: Path) -> tuple[TaskSet, int] | None:
         said = json.loads(beside.read_text())
         env_id, split = str(said["env"]), str(said["split"])
         seed, index, goal = int(said["seed"]), int(said["set"]), int(said["goal"])
-        if env_id in SKILLS and split in ALL_SPLITS and 0 <= goal < n_goals(env_id) and index >= 0 and seed >= 0:
+        find_skill(env_id, named_in=clip.parent)
+        if split in ALL_SPLITS and 0 <= goal < n_goals(env_id) and index >= 0 and seed >= 0:
             return sample_task_set(seed, split, index, env_id=env_id), goal
+    except ModuleError:
+        raise
     except (ValueError, KeyError, TypeError):
         pass
     raise DemoError(f"{beside}: got no description of a clip, allowed what `daml collect` writes, or no such file")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.common import console, env_id, policy_for, write_json
-from scripts.inputs import Folder, Seconds, Seed, Side
+from scripts.inputs import Env, Folder, Seconds, Seed, Side
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator, Policy
@@ -34,8 +34,7 @@ class Adapt:
 
     video: Path
     """A video file of a human reaching for an object: mp4, mov, webm or gif, of any size, frame rate and rotation."""
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
     seed: Seed = 0

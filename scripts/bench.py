@@ -12,7 +12,7 @@ from scripts.bench_core import BenchCore
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
 from scripts.common import ENVIRONMENTS, console, env_id, machine, write_json
-from scripts.inputs import Count, File, Side
+from scripts.inputs import Count, Env, File, Side
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ class BenchRender:
     They take turns with a bare mujoco.Renderer loop on the same scene, in one process on one core.
     """
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     size: Side = 64
     """Side of the frames [px]."""
     rounds: Count = 7
@@ -47,7 +46,7 @@ class BenchExperts:
     seeds: Count = 200
     """Episodes of each environment, with seeds 0, 1, ..."""
     env: str | None = None
-    """Environment; all of them when not given."""
+    """Environment; all of the project's own when not given."""
     json: File | None = None
     """Write the result here."""
 

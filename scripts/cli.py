@@ -69,7 +69,17 @@ def main() -> None:
         command = parse(words)
         with stopping(command):
             check(command)
+            modules_from_here()
             command.run()
+
+
+def modules_from_here() -> None:
+    """Lets a task or a preset of somebody's own be named that lies below this folder: what is installed comes first.
+
+    Not where Python was told to keep out of it (`python -P`, PYTHONSAFEPATH).
+    """
+    if not sys.flags.safe_path and "" not in sys.path:
+        sys.path.append("")
 
 
 def parse(words: list[str]) -> Any:

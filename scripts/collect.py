@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from scripts.common import ENVIRONMENTS, console, cores, env_id
-from scripts.inputs import Count, Folder, Natural, Seed, Side, Split, Within, Writable
+from scripts.common import ENVIRONMENTS, as_file, console, cores, env_id
+from scripts.inputs import Count, Env, Folder, Natural, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ class Collect:
 
     stops: ClassVar[str] = "the same command goes on"
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     split: Split = "train"
     """Objects."""
     sets: Count = 1200
@@ -51,7 +50,7 @@ class Collect:
     @property
     def folder(self) -> Path:
         """Of the dataset."""
-        return self.out or Path("data") / self.env
+        return self.out or Path("data") / as_file(self.env)
 
     def run(self) -> None:
         from demos.collect import collect
@@ -87,7 +86,7 @@ class Collect:
             index, goal = task_of(environment, number)
             tasks = sample_task_set(self.seed, self.split, index, env_id=environment)
             scene = tasks.human_scene.with_goal(goal)
-            video = human_video(scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)
+            video = human_video(environment, scene, tasks.motion(goal), size=self.clip_size, fps=self.clip_fps)
             paths.append(self.folder / "clips" / f"set{index}-goal{goal}.mp4")
             write_video(paths[-1], video.frames, self.clip_fps)
             write_clip_tasks(paths[-1], env_id=environment, seed=self.seed, split=self.split, index=index, goal=goal)
@@ -108,6 +107,6 @@ def collect_missing(folders: "Mapping[str, Path]", imitators: "Sequence[Imitator
     names = {environment: name for name, environment in ENVIRONMENTS.items()}
     with progress_bar("sets") as bar:
         for environment, folder in folders.items():
-            job = bar.add_task(f"collecting {names[environment]}", total=sets, note="")
+            job = bar.add_task(f"collecting {names.get(environment, environment)}", total=sets, note="")
             for done in collect_for(imitators, folder, env_id=environment, n_sets=sets, seed=seed, workers=cores()):
                 bar.update(job, completed=done)

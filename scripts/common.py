@@ -4,6 +4,7 @@ import ctypes
 import math
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +24,7 @@ ENVIRONMENTS = {
     "pick-place": "daml/PickPlace-v0",
     "act": "daml/Act-v0",
 }
-"""Short names, as the commands take them -> registered ids."""
+"""Short names, as the commands take them -> registered ids. A task of somebody's own is called "module:id"."""
 
 ALL = "all"
 """The name of a policy for all environments of `TOGETHER`."""
@@ -35,16 +36,28 @@ console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def env_id(name: str) -> str:
-    """The registered id of a short name.
+    """The registered id of a short name; "module:id" is one, as `gymnasium.make` takes it.
 
     Raises:
         EnvError: there is none.
+        DemoError, ModuleError: there is no such module, or it registers no such task.
     """
     from envs.errors import EnvError
 
+    if ":" in name:
+        from demos.skills import find_skill
+
+        find_skill(name)
+        return name
     if name not in ENVIRONMENTS:
-        raise EnvError(f"env: got {name!r}, allowed {list(ENVIRONMENTS)}")
+        raise EnvError(f"env: got {name!r}, allowed {list(ENVIRONMENTS)}, or MODULE:ID of a task of your own")
     return ENVIRONMENTS[name]
+
+
+def as_file(name: str) -> str:
+    """The name of an environment or a preset as a part of a file's name: one with a module has signs that not every
+    file system takes."""
+    return re.sub("[:/]", "-", name)
 
 
 def env_names(name: str) -> list[str]:
@@ -78,15 +91,10 @@ def data_folders(name: str, folder: Path) -> dict[str, Path]:
 
 
 def find_policy(name: str) -> "StoredPolicy":
-    """A policy by its folder, its run's folder, or its name.
-
-    Raises:
-        AgentError: there is none.
-    """
+    """`agents.policies.load_policy`, which is imported late: with it comes torch."""
     from agents.policies import load_policy
 
-    inside = Path(name) / "policy"
-    return load_policy(inside if (inside / "config.json").exists() else name)
+    return load_policy(name)
 
 
 def policy_for(env: str, name: str | None) -> "StoredPolicy":

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scripts.common import console, cores, evaluation_of, write_json
-from scripts.inputs import Count, File, Seed
+from scripts.inputs import Count, Env, File, Seed
 from scripts.progress import progress_bar
 
 
@@ -19,8 +19,7 @@ class Compare:
     """Folders of the first method's policies, names of policies in the box, or your own (see `daml evaluate`)."""
     b: tuple[str, ...]
     """The second method's."""
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     tasks: Count = 100
     """Tasks, each with one video."""
     trials: Count = 1

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.common import console, cores, env_id, policy_for
-from scripts.inputs import Count, Folder, Seed, Side
+from scripts.inputs import Count, Env, Folder, Seed, Side
 from scripts.progress import progress_bar
 
 
@@ -16,8 +16,7 @@ class Demo:
     objects.
     """
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
     seed: Seed = 0
@@ -50,7 +49,7 @@ class Demo:
         tasks = sample_task_set(config.seed, "test", 0, env_id=environment)
         reels = []
         for _, goal in (task_of(environment, number) for number in range(N_OBJECTS)):
-            video = human_video(tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)
+            video = human_video(environment, tasks.human_scene.with_goal(goal), tasks.motion(goal), size=imitator.size)
             policy = adapt_to_video(imitator, stored.meta, video)
             reels.append(film_beside_human(environment, tasks, goal, policy, config.size)[1])
         frames = np.concatenate(reels)

@@ -7,7 +7,7 @@ from tyro.conf import arg
 
 from agents.controls import MEANINGS
 from scripts.common import console, cores, evaluation_of, write_json
-from scripts.inputs import Count, File, Seed, Side, Split
+from scripts.inputs import Count, Env, File, Seed, Side, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -20,8 +20,7 @@ class Evaluate:
     Controls: `--video` shows something else, or nothing. There are wrong objects and verbs where there are verbs.
     """
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     policy: str | None = None
     """Folder of a policy; the one in the box when not given. Or one of your own, as MODULE:NAME or FILE.py:NAME: a
     function from a video to an actor."""

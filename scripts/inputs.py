@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import tyro
+from tyro.conf import arg
 
 from demos import seeds
 
@@ -72,6 +73,11 @@ Side = Annotated[int, Within(8, 1280)]
 """Of a square picture [px]; the renderer draws none that is larger."""
 Split = Literal["train", "val", "test", "test-textures", "test-shapes"]
 """Of the objects."""
+Env = Annotated[
+    str,
+    arg(help="Environment: reach, push, place, pick-place, act, or MODULE:ID of your own (docs/your_own_task.md)."),
+]
+"""What `scripts.common.env_id` takes."""
 Device = Literal["auto", "cpu", "cuda"]
 """Where tensors are; auto is the GPU where there is one."""
 Folder = Annotated[Path, Writable("folder")]

@@ -44,9 +44,9 @@ class Methods:
     stops: ClassVar[str] = "the same command goes on"
 
     envs: tuple[str, ...] = ("reach",)
-    """Environments."""
+    """Environments: see `daml train`."""
     presets: tuple[str, ...] = PRESETS
-    """Kinds of policies, as `daml train --preset` takes them."""
+    """Kinds of policies, as `daml train --preset` takes them, yours (MODULE:NAME), too."""
     seeds: Count = 3
     """Trainings of each."""
     sets: Count = 2000

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scripts.common import console, env_id, policy_for
-from scripts.inputs import Count, Folder, Natural, Seed, Side, Split
+from scripts.inputs import Count, Env, Folder, Natural, Seed, Side, Split
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ class Record:
 
     stops: ClassVar[str] = "the same command goes on"
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     by: Literal["expert", "human", "policy"] = "expert"
     """Who does it."""
     policy: str | None = None
@@ -117,7 +116,7 @@ class Record:
         imitator = stored.imitator()
 
         def imitate(recipe: "Recipe") -> "Actor":
-            video = human_video(recipe.human_scene(), recipe.motion(), size=imitator.size)
+            video = human_video(recipe.env_id, recipe.human_scene(), recipe.motion(), size=imitator.size)
             return stored.adapt(video).actor()
 
         return imitate, imitator.size

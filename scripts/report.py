@@ -131,7 +131,7 @@ class Report:
                 index, goal = task_of(environment, number)
                 tasks = sample_task_set(self.seed, "test", index, env_id=environment)
                 shown = tasks.human_scene.with_goal(goal)
-                video = human_video(shown, tasks.motion(goal))
+                video = human_video(environment, shown, tasks.motion(goal))
                 policy = stored.adapt(video)
                 _, frames = film_beside_human(environment, tasks, goal, policy, FILM_SIZE)
                 caption = f"task {number}: set {index}, {in_words(environment, shown)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common import console, env_id
-from scripts.inputs import Folder, Seed, Split
+from scripts.inputs import Env, Folder, Seed, Split
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,7 @@ class Scene:
     It is the scene that the environment's `reset(seed)` starts with; the keyframe "start" is the robot's first posture.
     """
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     split: Split = "train"
     """Objects."""
     seed: Seed = 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional
 
-from scripts.common import console, cores, env_id, machine, policy_for, write_json
-from scripts.inputs import Count, Folder, Seed
+from scripts.common import as_file, console, cores, env_id, machine, policy_for, write_json
+from scripts.inputs import Count, Env, Folder, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class Sweep:
 
     what: Annotated[Literal["gaps", "controls", "ablations"], Positional]
     """gaps, controls or ablations."""
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
     tasks: Count = 100
@@ -116,7 +115,7 @@ class Sweep:
             console.print(f"left out, as they change nothing of {stored.config.preset}: {', '.join(missing)}")
         rows: dict[str, dict[str, Any]] = {}
         console.print(f"{'':24s}  success  95 % interval    right object")
-        path = self.out / f"{self.what}-{self.env}"
+        path = self.out / f"{self.what}-{as_file(self.env)}"
         result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
         result |= {"machine": machine(), "rows": rows}
         with progress_bar("rows") as bar, processes(cores()) as workers:

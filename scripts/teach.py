@@ -41,7 +41,7 @@ class Teach:
     stops: ClassVar[str] = "the films that were saved are in --out"
 
     env: str = "reach"
-    """Environment: reach."""
+    """Environment that a pointing hand shows: reach, or MODULE:ID of your own (docs/your_own_task.md)."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
     seed: Seed = 0
@@ -69,13 +69,16 @@ class Teach:
         import viser
 
         from agents.errors import AgentError
+        from agents.teach import can_be_dragged
+        from demos.skills import find_skill
 
-        if self.env != "reach":
+        environment = env_id(self.env)
+        if not can_be_dragged(find_skill(environment).layout):
             raise AgentError(f"env: got {self.env!r}, allowed 'reach': a pointing hand can be dragged, and no other")
         stored = policy_for(self.env, self.policy)
         server = viser.ViserServer(host=HOST, port=self.port, label="daml teach", verbose=False)
         try:
-            return Page(server, stored, env_id(self.env), self.seed, self.out)
+            return Page(server, stored, environment, self.seed, self.out)
         except BaseException:
             server.stop()
             raise

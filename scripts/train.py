@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scripts import runs
 from scripts.collect import collect_missing
 from scripts.common import (
+    as_file,
     console,
     cores,
     data_folders,
@@ -44,11 +45,13 @@ class Train:
     """
 
     env: str = "reach"
-    """Environment; all is one policy for reach, push, place and pick-place."""
+    """Environment: reach, push, place, pick-place, act, or MODULE:ID of a task of your own (docs/your_own_task.md); all
+    is one policy for reach, push, place and pick-place."""
     preset: str = "temporal"
     """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place), both,
     precise (finds the goal more exactly, for longer), paper (the literal network and loss, for a GPU), paper-small (the
-    same, for an hour on a CPU), or what these are compared with: docs/methods/baselines.md."""
+    same, for an hour on a CPU), what these are compared with (docs/methods/baselines.md), or MODULE:NAME of a preset of
+    your own (docs/your_own_method.md)."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None
@@ -91,7 +94,7 @@ class Train:
     @property
     def folder(self) -> Path:
         """Of the run."""
-        return self.out or Path("runs") / self.env
+        return self.out or Path("runs") / as_file(self.env)
 
     @property
     def folders(self) -> dict[str, Path]:

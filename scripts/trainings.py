@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts import runs
 from scripts.collect import collect_missing
-from scripts.common import console, cores, env_id, find_device, write_json
+from scripts.common import as_file, console, cores, env_id, find_device, write_json
 from scripts.inputs import InputError
 from scripts.progress import progress_bar
 from scripts.train import EVALUATION_SEED, Train
@@ -137,7 +137,7 @@ class Trainings:
         from daml import ALONE, read_log
 
         run, device = self.run(training), find_device("auto")
-        preset, shared = run.its_preset(), replace(run, out=self.data / f"{training.env}-data")
+        preset, shared = run.its_preset(), replace(run, out=self.data / f"{as_file(training.env)}-data")
         collect_missing(shared.folders, self.imitators, sets=training.sets, seed=DATA_SEED)
         sizes, tasks = shared.opened(preset, device)
         runs.begin(run)
@@ -159,7 +159,7 @@ class Trainings:
 def name_of(training: Train) -> str:
     """Of its folder and of its outcome; it has the learning rate in it where that is not the preset's own."""
     rate = training.at_rate(training.learning_rate).learning_rate
-    return f"{training.env}-{training.preset}-{training.seed}" + (f"-{rate:g}" if rate else "")
+    return as_file(f"{training.env}-{training.preset}-{training.seed}" + (f"-{rate:g}" if rate else ""))
 
 
 def mean(trials: list[list[int]]) -> float:

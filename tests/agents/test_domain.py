@@ -20,7 +20,7 @@ def trained():
 
 def simulated(index: int, goal: int = 0) -> Video:
     recipe = Recipe(ENV, 1, "test", index, goal)
-    return human_video(recipe.human_scene(), recipe.motion(), size=64)
+    return human_video(recipe.env_id, recipe.human_scene(), recipe.motion(), size=64)
 
 
 def foreign() -> dict[str, Video]:
@@ -77,7 +77,7 @@ def test_the_unit_of_distance_is_what_is_usual(trained):
 
 def training_clip(index: int) -> Video:
     recipe = Recipe(ENV, 0, "train", index, index % 3)
-    return human_video(recipe.human_scene(), recipe.motion(), size=64)
+    return human_video(recipe.env_id, recipe.human_scene(), recipe.motion(), size=64)
 
 
 def test_a_gauge_is_the_same_every_time():

@@ -39,7 +39,7 @@ def fresh(preset: str = "fast") -> MetaParams:
 
 def a_video(size: int = 64, fps: float = 8.0) -> Video:
     tasks = sample_task_set(5, "test", 0)
-    return human_video(tasks.human_scene.with_goal(1), tasks.motion(1), size=size, fps=fps)
+    return human_video(ENV, tasks.human_scene.with_goal(1), tasks.motion(1), size=size, fps=fps)
 
 
 def an_observation() -> dict[str, np.ndarray]:
@@ -66,7 +66,7 @@ def test_the_frames_watched_do_not_depend_on_size_and_frame_rate() -> None:
 def test_several_videos_are_one_step_on_the_mean_of_their_gradients() -> None:
     imitator, meta = PRESETS["fast"].imitator(1), fresh()
     tasks = sample_task_set(5, "test", 0)
-    videos = [human_video(tasks.human_scene.with_goal(1), tasks.motion(g), size=64) for g in (0, 2)]
+    videos = [human_video(ENV, tasks.human_scene.with_goal(1), tasks.motion(g), size=64) for g in (0, 2)]
     together = adapt_to_videos(imitator, meta, videos).adapted.head
     apart = [adapt_to_video(imitator, meta, video).adapted.head for video in videos]
     for name, tensor in meta["theta"].items():

@@ -34,7 +34,9 @@ def fresh() -> tuple:
 def test_a_wrong_video_shows_another_goal_of_the_same_set(video, object_changes, verb_changes) -> None:
     tasks = sample_task_set(3, "test", 0, env_id=ENV)
     env = gymnasium.make(ENV, image_size=16, disable_env_checker=True)
-    every = [human_video(tasks.human_scene.with_goal(g), tasks.motion(g), size=16).frames for g in range(n_goals(ENV))]
+    every = [
+        human_video(ENV, tasks.human_scene.with_goal(g), tasks.motion(g), size=16).frames for g in range(n_goals(ENV))
+    ]
     for goal in range(n_goals(ENV)):
         frames = VIDEOS[video](tasks, goal, env).frames
         (shown,) = [g for g, known in enumerate(every) if np.array_equal(frames, known)]

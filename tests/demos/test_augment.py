@@ -7,8 +7,6 @@ import pytest
 import demos.augment as aug
 from envs.robot import FINGERTIP, HOME, JOINT_LIMITS, add_robot, mirrored_joints
 
-ENV = "daml/Reach-v0"
-
 
 @pytest.fixture(scope="module")
 def arm():
@@ -103,18 +101,18 @@ def test_an_object_has_one_colour_in_all_frames_of_its_set():
     before["glance_frames"] = before["image"][:, :, ::-1].copy()
     for seed in range(20):
         after = {name: values.copy() for name, values in before.items()}
-        aug.augment(after, np.random.default_rng(seed), "daml/OneSided-v0")
+        aug.augment(after, np.random.default_rng(seed), "shown")
         assert not np.array_equal(after["image"], before["image"])
         assert np.array_equal(after["lesson_frames"], after["image"][:, 0])
         assert np.array_equal(after["glance_frames"], after["image"][:, :, ::-1])
 
 
-def mirrorings(env_id):
+def mirrorings(mirror):
     """Over many draws: (whether the human's side was mirrored, whether the robot's was)."""
     found = set()
     for seed in range(40):
         before, after = rows(), rows()
-        aug.augment(after, np.random.default_rng(seed), env_id)
+        aug.augment(after, np.random.default_rng(seed), mirror)
         human = not np.array_equal(after["shown_at"], before["shown_at"])
         robot = not np.array_equal(after["state"], before["state"])
         for name in ("action", "pose", "end"):
@@ -124,17 +122,17 @@ def mirrorings(env_id):
 
 
 def test_the_human_and_the_robot_are_mirrored_each_by_itself():
-    assert mirrorings(ENV) == {(False, False), (False, True), (True, False), (True, True)}
+    assert mirrorings("each") == {(False, False), (False, True), (True, False), (True, True)}
 
 
 def test_what_is_shown_and_done_is_mirrored_together_where_the_video_tells_a_side():
-    assert mirrorings("daml/Act-v0") == {(False, False), (True, True)}
+    assert mirrorings("both") == {(False, False), (True, True)}
     before = rows()
     before |= {"lesson_frames": before["image"][:, 0].copy(), "lesson_states": before["state"].copy()}
     before |= {"lesson_actions": before["action"].copy(), "lesson_points": before["pose"][:, 0].copy()}
     for seed in range(20):
         after = {name: values.copy() for name, values in before.items()}
-        aug.augment(after, np.random.default_rng(seed), "daml/Act-v0")
+        aug.augment(after, np.random.default_rng(seed), "both")
         assert np.array_equal(after["lesson_frames"], after["image"][:, 0])
         assert np.array_equal(after["lesson_states"], after["state"])
         assert np.array_equal(after["lesson_actions"], after["action"])
@@ -142,4 +140,8 @@ def test_what_is_shown_and_done_is_mirrored_together_where_the_video_tells_a_sid
 
 
 def test_the_robot_is_not_mirrored_where_the_task_has_a_side():
-    assert mirrorings("daml/OneSided-v0") == {(False, False), (True, False)}
+    assert mirrorings("shown") == {(False, False), (True, False)}
+
+
+def test_nothing_is_mirrored_where_a_mirrored_video_would_show_something_else():
+    assert mirrorings("nothing") == {(False, False)}

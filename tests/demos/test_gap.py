@@ -101,7 +101,7 @@ def test_style_changes_speed_and_still_shows_all_of_the_task(env_id: str) -> Non
             scene = tasks.human_scene.with_goal(goal)
             assert scene.human.style == 3
             motion = skill.motion(scene, tasks.motion(goal))
-            end = human_end(scene)
+            end = human_end(env_id, scene)
             assert motion(end).hand == pytest.approx(motion(end + 5).hand, abs=0.01)
             moving = [t for t in np.arange(0, end, 0.05) if np.abs(motion(t).hand - motion(t + 0.05).hand).max() > 1e-3]
             durations.add(round(moving[-1] - moving[0], 2))
@@ -109,8 +109,8 @@ def test_style_changes_speed_and_still_shows_all_of_the_task(env_id: str) -> Non
     assert max(durations) > 1.3 * min(durations)
 
 
-def human_end(scene: Scene) -> float:
-    video = human_video(scene, np.random.default_rng(0), size=8, fps=4)
+def human_end(env_id: str, scene: Scene) -> float:
+    video = human_video(env_id, scene, np.random.default_rng(0), size=8, fps=4)
     return float(video.times[-1])
 
 
@@ -125,6 +125,6 @@ def test_every_level_of_the_table_is_a_gap() -> None:
 def test_every_dial_changes_what_is_seen(field: str) -> None:
     still, moved = (tasks_of(f"{field}={level}") for level in (0, 3))
     one, other = (
-        human_video(tasks.human_scene.with_goal(1), tasks.motion(1), size=32).frames for tasks in (still, moved)
+        human_video(REACH, tasks.human_scene.with_goal(1), tasks.motion(1), size=32).frames for tasks in (still, moved)
     )
     assert one.shape != other.shape or (one != other).any()

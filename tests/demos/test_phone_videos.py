@@ -66,8 +66,8 @@ def test_a_phones_file_in_720p_is_to_the_policy_what_a_rendered_video_is(tmp_pat
     native = filmed(RECIPE)
     seen = read_video(phone_file(tmp_path / "a.mp4", native, codec), n_frames=8, size=64).frames
     assert np.abs(seen.astype(int) - resize(resample(native, 8).frames, 64)).mean() < 2
-    rendered = human_video(RECIPE.human_scene(), RECIPE.motion(), size=64, fps=40)
-    others = human_video(RECIPE.human_scene().with_goal(2), RECIPE.motion(), size=64, fps=40)
+    rendered = human_video(RECIPE.env_id, RECIPE.human_scene(), RECIPE.motion(), size=64, fps=40)
+    others = human_video(RECIPE.env_id, RECIPE.human_scene().with_goal(2), RECIPE.motion(), size=64, fps=40)
     away, wrong = (np.abs(seen.astype(int) - resample(video, 8).frames).mean() for video in (rendered, others))
     assert away < 6, "the renderer draws hard edges at 64 px, and 720p is averaged"
     assert away < wrong
@@ -96,7 +96,7 @@ def test_after_a_phones_file_the_policy_succeeds_as_after_a_rendered_video(tmp_p
         path = phone_file(tmp_path / f"{number}.mov", filmed(recipe), CODECS[number % 2])
         videos = {
             "phone": read_video(path, size=size),
-            "rendered": human_video(recipe.human_scene(), recipe.motion(), size=size),
+            "rendered": human_video(recipe.env_id, recipe.human_scene(), recipe.motion(), size=size),
         }
         for name, video in videos.items():
             actor = stored.adapt(video).actor()

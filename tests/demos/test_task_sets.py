@@ -26,7 +26,8 @@ from envs.scene import human_model
 
 seeds = st.integers(0, 2**32 - 1)
 SIZE = 24
-VIDEO_TIME = SKILLS["daml/Reach-v0"].video_time
+ENV = "daml/Reach-v0"
+VIDEO_TIME = SKILLS[ENV].video_time
 
 
 @pytest.fixture(scope="module")
@@ -194,28 +195,28 @@ def test_the_hand_goes_from_rest_to_the_goal_and_stays(tasks, seed, goal):
 
 
 def test_a_video_has_its_times_and_size(tasks):
-    video = human_video(tasks.human_scene, tasks.motion(0), size=SIZE)
+    video = human_video(ENV, tasks.human_scene, tasks.motion(0), size=SIZE)
     assert video.frames.shape == (round(VIDEO_TIME * VIDEO_FPS), SIZE, SIZE, 3)
     assert video.times == pytest.approx(np.arange(len(video.times)) / VIDEO_FPS)
-    short = human_video(tasks.human_scene, tasks.motion(0), size=16, fps=20, duration=0.5)
+    short = human_video(ENV, tasks.human_scene, tasks.motion(0), size=16, fps=20, duration=0.5)
     assert short.frames.shape == (10, 16, 16, 3)
 
 
 def test_a_faster_camera_films_the_same_motion(tasks):
-    slow = human_video(tasks.human_scene, tasks.motion(0), size=SIZE)
-    fast = human_video(tasks.human_scene, tasks.motion(0), size=SIZE, fps=2 * VIDEO_FPS)
+    slow = human_video(ENV, tasks.human_scene, tasks.motion(0), size=SIZE)
+    fast = human_video(ENV, tasks.human_scene, tasks.motion(0), size=SIZE, fps=2 * VIDEO_FPS)
     assert np.array_equal(fast.frames[::2], slow.frames)
 
 
 def test_a_video_is_decided_by_its_motion(tasks):
-    one, same, other = (human_video(tasks.human_scene, tasks.motion(goal), size=SIZE) for goal in (0, 0, 1))
+    one, same, other = (human_video(ENV, tasks.human_scene, tasks.motion(goal), size=SIZE) for goal in (0, 0, 1))
     assert np.array_equal(one.frames, same.frames)
     assert not np.array_equal(one.frames, other.frames)
 
 
 def test_only_the_motion_tells_the_humans_goals_apart(tasks):
     """At the start the arm rests, whatever the goal; at the end the hand is at the goal."""
-    videos = [human_video(tasks.human_scene.with_goal(g), tasks.motion(g), size=SIZE) for g in range(N_OBJECTS)]
+    videos = [human_video(ENV, tasks.human_scene.with_goal(g), tasks.motion(g), size=SIZE) for g in range(N_OBJECTS)]
     for video in videos[1:]:
         assert np.array_equal(video.frames[0], videos[0].frames[0])
         assert (video.frames[-1] != videos[0].frames[-1]).any()
@@ -224,7 +225,7 @@ def test_only_the_motion_tells_the_humans_goals_apart(tasks):
 def test_the_hand_ends_where_the_goal_is_in_the_picture(tasks):
     for goal in range(N_OBJECTS):
         scene = tasks.human_scene.with_goal(goal)
-        frames = human_video(scene, tasks.motion(goal), size=96).frames.astype(int)
+        frames = human_video(ENV, scene, tasks.motion(goal), size=96).frames.astype(int)
         moved = np.abs(frames[-1] - frames[0]).max(-1) > 20
         x, y = 96 * project(scene.look, scene.tops[goal])
         rows, columns = np.nonzero(moved)
@@ -260,8 +261,8 @@ def test_the_goal_is_where_it_was_until_it_is_touched(env_id):
     tasks = sample_task_set(1, "train", 0, env_id=env_id)
     for goal in range(n_goals(env_id)):
         scene = tasks.human_scene.with_goal(goal)
-        video = human_video(scene, tasks.motion(goal), size=96)
-        n = frames_before_touched(scene, tasks.motion(goal), video.times)
+        video = human_video(env_id, scene, tasks.motion(goal), size=96)
+        n = frames_before_touched(env_id, scene, tasks.motion(goal), video.times)
         x, y = (96 * project(scene.look, scene.tops[scene.goal] * [1, 1, 0.5])).astype(int)
         there = np.abs(video.frames[:, y, x].astype(int) - video.frames[0, y, x]).max(-1) < 30
         assert there[:4].all(), "the hand has not come yet"

@@ -9,9 +9,9 @@ import numpy as np
 import envs  # noqa: F401  (registers the environments)
 from demos.skills import SKILLS
 
-IDS = sorted(id for id in gymnasium.registry if id.startswith("daml/"))
+IDS = [*sorted(id for id in gymnasium.registry if id.startswith("daml/")), "Circle-v0"]
 EXPERTS: dict[str, Callable[[dict[str, Any]], np.ndarray]] = {env_id: skill.expert for env_id, skill in SKILLS.items()}
-"""Every registered id needs one."""
+"""Every registered id needs one, and the example of a task of one's own."""
 SMALL = 16
 """Side of the images where they only have to be there [px]."""
 

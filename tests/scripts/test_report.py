@@ -66,8 +66,8 @@ def test_a_curve_is_what_the_log_says(tmp_path: Path) -> None:
 def test_attention_is_on_the_goal_after_the_video_and_drawn_there() -> None:
     stored = load_policy("reach")
     tasks = sample_task_set(7, "test", 1)
-    policy = stored.adapt(human_video(tasks.human_scene.with_goal(1), tasks.motion(1)))
-    image = human_video(tasks.human_scene, tasks.motion(1)).frames[0]
+    policy = stored.adapt(human_video("daml/Reach-v0", tasks.human_scene.with_goal(1), tasks.motion(1)))
+    image = human_video("daml/Reach-v0", tasks.human_scene, tasks.motion(1)).frames[0]
     attention = attention_map(policy, image, np.zeros(10, np.float32))
     assert attention.shape == (16, 16)
     assert attention.sum() == pytest.approx(1, abs=1e-4)
