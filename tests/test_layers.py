@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "demos": {"envs", "daml"},
     "agents": {"daml", "demos", "envs"},
     "scripts": {"daml", "envs", "demos", "agents"},
+    "examples": {"daml", "envs", "demos", "agents"},
 }
 """Package -> what of ours it may import besides itself."""
 OURS = {*MAY_IMPORT, "tests", "daml_command"}
