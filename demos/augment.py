@@ -14,7 +14,7 @@ RECOLOURED = 0.5
 """Share of sets whose colour channels are shuffled."""
 GAIN = (0.8, 1.2)
 """Range of the factor on each colour channel."""
-SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0")
+SYMMETRIC = ("daml/Reach-v0", "daml/Place-v0", "daml/Sort-v0")
 """Environments whose task stays the same when only what is shown or only what is done is mirrored."""
 SIDED = ("daml/Act-v0",)
 """Environments whose task has a left and a right: what is shown and what is done are mirrored together."""

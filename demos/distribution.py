@@ -26,14 +26,14 @@ GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
 def goals_a_set(env_id: str, n_tasks: int) -> int:
     """How many goals of each set a meta-batch of `n_tasks` has: as few as can be, so that it has many sets.
 
-    All of them, where the goals of a set are its objects. Where there are verbs, one more than there are verbs or
-    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the verb.
+    All of them, where the goals of a set are its objects. Where there are aims, one more than there are aims or
+    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the aim.
 
     Raises:
         DemoError: none does.
     """
-    verbs, most = len(find_skill(env_id).layout.verbs), n_goals(env_id)
-    least = max(N_OBJECTS, verbs) + 1 if verbs else most
+    layout, most = find_skill(env_id).layout, n_goals(env_id)
+    least = max(N_OBJECTS, layout.n_aims) + 1 if layout.aims else most
     if found := [number for number in range(least, most + 1) if n_tasks > 0 and n_tasks % number == 0]:
         return found[0]
     numbers = f"{most}" if least == most else f"one of the numbers {least} to {most}"

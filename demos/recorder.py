@@ -128,7 +128,7 @@ def record_human(recipe: Recipe, *, size: int, fps: float, film_size: int) -> tu
 
 def in_words(env_id: str, scene: Scene) -> str:
     """The task as a sentence, for formats that want one."""
-    verbs = scene.layout.verbs
-    verb = verbs[scene.verb] if verbs else env_id.rpartition("/")[2].rpartition("-v")[0]
-    thing = scene.objects[scene.goal]
-    return f"{verb}: the {thing.colour} {thing.pattern} {thing.shape}"
+    aims, name = scene.layout.aims, env_id.rpartition("/")[2].rpartition("-v")[0]
+    verb = aims.names[scene.aim] if aims and aims.kind == "verb" else name
+    things = [scene.objects[scene.goal], *scene.containers[scene.aim : scene.aim + 1]]
+    return f"{verb}: " + " into ".join(f"the {thing.colour} {thing.pattern} {thing.shape}" for thing in things)

@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 
 from demos.errors import DemoError
-from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert
-from demos.motions import Motion, act_motion, pick_place_motion, place_motion, push_motion, reach_motion
-from envs import acting, pick_place, placing, pushing, reaching
+from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert, sort_expert
+from demos.motions import (
+    SORT_TIME,
+    Motion,
+    act_motion,
+    pick_place_motion,
+    place_motion,
+    push_motion,
+    reach_motion,
+    sort_motion,
+)
+from envs import acting, pick_place, placing, pushing, reaching, sorting
 from envs.scene import Layout, Scene
 
 
@@ -54,6 +63,17 @@ SKILLS = {
         pick_place.STAGES,
     ),
     "daml/Act-v0": Skill(acting.ACTING, act_expert, act_motion, acting.goal_points, 1, 3.25, 32, 0.15, acting.STAGES),
+    "daml/Sort-v0": Skill(
+        sorting.SORTING,
+        sort_expert,
+        sort_motion,
+        sorting.goal_points,
+        2,
+        SORT_TIME,
+        52,
+        0.15,
+        sorting.STAGES,
+    ),
 }
 
 

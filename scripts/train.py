@@ -54,7 +54,7 @@ class Train:
     out: Folder | None = None
     """Folder of the run; runs/ENV when not given."""
     sets: Count = 1200
-    """Object sets to collect of each environment; each has three tasks, or three for each verb."""
+    """Object sets to collect of each environment; each has three tasks, or three for each verb or container."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
     each environment, called by its name."""
