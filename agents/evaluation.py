@@ -1,8 +1,8 @@
 """One-shot evaluation: watch one video of each task, then act in scenes never seen, and count.
 
 Tasks come as whole object sets, like in meta-training: each object of a set is the goal of one task, or of one for each
-aim (a verb, a container), and its tasks share their scenes. A policy that does not use the video therefore goes to the right object in
-exactly one of `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
+aim (a verb, a container), and its tasks share their scenes. A policy that does not use the video therefore goes to the
+right object in exactly one of `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
 """
 
 import time

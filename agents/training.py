@@ -76,8 +76,8 @@ def meta_train(
         steps: in the whole run; the preset's hint ends after its share of them.
         seed: of the task samples.
         validation: what is measured on the way, under "val_success" and "val_nearest"; with several environments that
-            is their mean, and the first is also under "val_success ENV_ID". Where goals have a second part, also "val_verb" or
-            "val_container".
+            is their mean, and the first is also under "val_success ENV_ID". Where goals have a second part, also
+            "val_verb" or "val_container".
         log: called after every meta-step.
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.

@@ -104,11 +104,10 @@ class SetTasks:
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
-            [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, 2], where the goal is in
-            the human's video, in [0, 1]. Glances come after the first image, so that "image" is [tasks, 1 + glances,
-            ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets "glance_points",
-            "glance_pixels" and "glance_table", each [tasks, glances, ...] of
-            `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
+            [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, told, 2], where the
+            places that the video tells are in its first frame, in [0, 1]. Glances come after the first image, so that
+            "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
+            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
             [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info, wanted = self._data.info, self._wanted
@@ -126,7 +125,7 @@ class SetTasks:
         at, goal = sets[:, None], goals[:, None]
         arrays = {
             "video": self._data["human_frames"][at, goal, video],
-            "shown_at": self._data["goal_pixels"][sets, goals],
+            "shown_at": self._data["goal_pixels"][sets, goals].reshape(n_tasks, -1, 2),
             "image": self._data["robot_frames"][at, goal, steps[:, : 1 if wanted.images == "first" else None]],
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],

@@ -30,7 +30,8 @@ class Skill:
     """A task and its demonstrators.
 
     layout: what is on the table.  expert: info -> the robot's action.  motion: how a human does it.
-    goal_points: scene -> [k, 3] what a policy should know of it [m].  n_points: k.
+    goal_points: scene -> [k, 3] what a policy should know of it [m]: first the places that the video tells.  n_points:
+    k.
     video_time: length of a human's video [s].  steps: length of a robot's demonstration [control periods]: all of the
     task, and a little of its end.  disturbance: standard deviation of what is added to the expert's velocity while it
     demonstrates, in units of the action.  stages: of the task in their order, by their names in info.
@@ -45,6 +46,11 @@ class Skill:
     steps: int
     disturbance: float
     stages: tuple[str, ...] = ()
+
+    @property
+    def n_told(self) -> int:
+        """How many of the goal points the video tells: where the object is, and the container, if there are several."""
+        return 2 if self.layout.containers else 1
 
 
 SKILLS = {

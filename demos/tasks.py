@@ -43,8 +43,8 @@ def task_of(env_id: str, number: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class TaskSet:
-    """The tasks over one set of objects: task g is "do this to object g", or, where there are aims, a goal of two parts,
-    in the order of `Layout.goal_parts`.
+    """The tasks over one set of objects: task g is "do this to object g", or, where there are aims, a goal of two
+    parts, in the order of `Layout.goal_parts`.
 
     human_scene: where the human demonstrates.  robot_scenes: where the robot then acts, one for each trial.
     motion_seeds: one for each goal, of the human's motion.
