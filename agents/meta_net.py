@@ -48,9 +48,9 @@ class Seen(NamedTuple):
 class Activations(NamedTuple):
     """All that the policy computes, for the learned loss to look at.
 
-    Of n images: log_attention [n, places, cells], keypoint [n, told, 2] in [-1, 1] (of the places that the video tells),
-    points [n, places, cells, 3] and pose [n, places, 3], scaled as the fingertip in the state.  Of m states: hidden [m,
-    HIDDEN], action [m, action].
+    Of n images: log_attention [n, places, cells], keypoint [n, told, 2] in [-1, 1] (of the places that the video
+    tells), points [n, places, cells, 3] and pose [n, places, 3], scaled as the fingertip in the state.  Of m states:
+    hidden [m, HIDDEN], action [m, action].
     """
 
     log_attention: Tensor

@@ -107,8 +107,9 @@ class SetTasks:
             [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, told, 2], where the
             places that the video tells are in its first frame, in [0, 1]. Glances come after the first image, so that
             "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
-            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
-            [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
+            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With
+            lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, steps, state];
+            "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info, wanted = self._data.info, self._wanted
         each = goals_a_set(info.env_id, n_tasks)
