@@ -47,8 +47,8 @@ class Train:
     """Environment; all is one policy for reach, push, place and pick-place."""
     preset: str = "temporal"
     """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place), both,
-    precise (finds the goal more exactly, for longer), paper (the literal network and loss, for a GPU), paper-small (the
-    same, for an hour on a CPU), or what these are compared with: docs/methods/baselines.md."""
+    precise and precise-temporal (find the goal more exactly, for longer), paper (the literal network and loss, for a
+    GPU), paper-small (the same, for an hour on a CPU), or what these are compared with: docs/methods/baselines.md."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None

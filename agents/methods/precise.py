@@ -1,4 +1,5 @@
-"""The `precise` preset: `fast` for what must be met within a centimetre, as in grasping.
+"""The `precise` preset: `fast` for what must be met within a centimetre, as in grasping; `precise-temporal` on its loss
+along the video instead.
 
 The camera is never quite in the same place, which moves everything in the image by about a centimetre on the table. So
 the trunk also looks at the image as a whole and corrects its points by what that says about the camera. What it learns
