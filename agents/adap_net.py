@@ -20,8 +20,6 @@ from daml import Params
 
 TEMPORAL = 32
 KERNEL = 3
-SIGHTS = 4 * CHANNELS
-"""How many numbers a frame is in `sight`."""
 LOG_SCALE = 10.0
 """By which log-attentions are divided, to be of about unit size."""
 
@@ -48,30 +46,36 @@ def temporal_loss(psi: Params, frames: Tensor) -> Tensor:
 
 def along(seen: Activations) -> Tensor:
     """All that a policy computed but its attention, frame by frame: [frames, `moments`]."""
-    return torch.cat([seen.keypoint, seen.pose[:, 0], seen.hidden, seen.action], -1)
+    told = seen.keypoint.shape[1]
+    return torch.cat([seen.keypoint.flatten(1), seen.pose[:, :told].flatten(1), seen.hidden, seen.action], -1)
 
 
 def moments(sizes: Sizes) -> int:
     """How many numbers a frame is in `along`."""
-    return 2 + 3 + HIDDEN + sizes.action
+    return sizes.told * (2 + 3) + HIDDEN + sizes.action
 
 
-def sight(features: Tensor, log_map: Tensor, centre: Tensor | float = 0.0) -> Tensor:
-    """What is seen along a video, and how it lies to a map of its first frame: [frames, SIGHTS].
+def sight(features: Tensor, log_maps: Tensor, centre: Tensor | float = 0.0) -> Tensor:
+    """What is seen along a video, and how it lies to maps of its first frame: [frames, `sights`].
 
     Args:
         features: [frames, CHANNELS, h, w], of the trunk.
-        log_map: [cells], log-probabilities; as the policy's attention in the first frame: what the hand comes to is
-            seen best before.
+        log_maps: [n, cells], log-probabilities; as the policy's attention in the first frame: what the hand comes to
+            is seen best before.
         centre: (x, y) that places are told from.
 
     Returns:
-        Of every channel the place where it is strongest (x, y), a spatial soft-argmax; how strong it is there; and the
+        Of every channel the place where it is strongest (x, y), a spatial soft-argmax; how strong it is there; and each
         map at that place.
     """
     where, strength, maps = places(features)
-    looks = torch.einsum("tkc,c->tk", maps, log_map) / LOG_SCALE
-    return torch.cat([(where - centre).flatten(1), strength, looks], -1)
+    looks = torch.einsum("tkc,nc->tnk", maps, log_maps) / LOG_SCALE
+    return torch.cat([(where - centre).flatten(1), strength, looks.flatten(1)], -1)
+
+
+def sights(n: int) -> int:
+    """How many numbers a frame is in `sight`, with n maps."""
+    return (2 + 1 + n) * CHANNELS
 
 
 def places(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ RED = np.array([255.0, 40.0, 30.0])
 
 
 def attention_map(policy: Policy, image: np.ndarray, state: np.ndarray) -> np.ndarray:
-    """Attention of a policy to the place that the video tells, over the cells of an image.
+    """Attention of a policy to the place that the video tells, or to each of them alike, over the cells of an image.
 
     Args:
         policy: adapted, of a kind that has an attention.
@@ -28,7 +28,7 @@ def attention_map(policy: Policy, image: np.ndarray, state: np.ndarray) -> np.nd
     outputs = policy.outputs(policy.look(image), state)
     if "log_attention" not in outputs:
         raise AgentError("attention: got a policy without one, allowed one of the `temporal` preset or its baselines")
-    cells = outputs["log_attention"][0, 0].exp().cpu().numpy()
+    cells = outputs["log_attention"][0, : policy.imitator.sizes.told].exp().mean(0).cpu().numpy()
     side = int(len(cells) ** 0.5)
     return cells.reshape(side, side)
 

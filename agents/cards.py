@@ -37,13 +37,16 @@ def card(config: "PolicyConfig") -> str:
         "",
     ]
     if config.results:
+        kind = next((r["aim"] for r in config.results.values() if "aim" in r), None)
+        title, line = (f" right {kind} |", "---|") if kind else ("", "")
         lines += [
-            "| video | success | 95 % interval | nearest is right | tasks x trials | seed |",
-            "|---|---|---|---|---|---|",
+            f"| video | success | 95 % interval | nearest is right |{title} tasks x trials | seed |",
+            f"|---|---|---|---|{line}---|---|",
         ]
         lines += [
-            f"| {video} | {r['success']:.3f} | {r['ci_low']:.3f} to {r['ci_high']:.3f} | {r['nearest']:.3f} "
-            f"| {r['tasks']} x {r['trials']} | {r['seed']} |"
+            f"| {video} | {r['success']:.3f} | {r['ci_low']:.3f} to {r['ci_high']:.3f} | {r['nearest']:.3f} |"
+            + (f" {r[kind]:.3f} |" if kind else "")
+            + f" {r['tasks']} x {r['trials']} | {r['seed']} |"
             for video, r in config.results.items()
         ]
     return "\n".join(lines) + "\n"

@@ -92,7 +92,10 @@ def sizes_in(env_id: str) -> Sizes:
 def common_sizes(datasets: Sequence[Dataset]) -> Sizes:
     """Sizes that the states, actions and points of all datasets fit into."""
     infos = [dataset.info for dataset in datasets]
-    return Sizes(max(i.state for i in infos), max(i.action for i in infos), max(i.points for i in infos))
+    state, action, points, told = (
+        max(getattr(info, name) for info in infos) for name in ("state", "action", "points", "told")
+    )
+    return Sizes(state, action, points, told)
 
 
 def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset], device: str) -> MixedTasks:

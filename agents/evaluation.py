@@ -1,8 +1,8 @@
 """One-shot evaluation: watch one video of each task, then act in scenes never seen, and count.
 
 Tasks come as whole object sets, like in meta-training: each object of a set is the goal of one task, or of one for each
-verb, and its tasks share their scenes. A policy that does not use the video therefore goes to the right object in
-exactly one of `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
+aim (a verb, a container), and its tasks share their scenes. A policy that does not use the video therefore goes to the
+right object in exactly one of `N_OBJECTS` cases, whatever its preference: chance is exact, not an estimate.
 """
 
 import time
@@ -28,7 +28,7 @@ from demos.skills import find_skill, id_of
 from demos.tasks import N_OBJECTS, TaskSet, n_goals, sample_task_set, task_of
 from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
-from envs.scene import Layout
+from envs.scene import Aims, Layout
 
 Shown = Callable[[TaskSet, int, gymnasium.Env], Video]
 """(task set, goal, environment) -> what is shown of the task."""
@@ -42,14 +42,14 @@ def _human(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
     return human_video(id_of(env), tasks.human_scene.with_goal(goal), tasks.motion(goal), size=_side(env))
 
 
-def _instead(tasks: TaskSet, goal: int, env: gymnasium.Env, *, objects: int, verbs: int) -> Video:
-    return _human(tasks, _shifted(tasks.human_scene.layout, goal, objects, verbs), env)
+def _instead(tasks: TaskSet, goal: int, env: gymnasium.Env, *, objects: int, aims: int) -> Video:
+    return _human(tasks, _shifted(tasks.human_scene.layout, goal, objects, aims), env)
 
 
-def _shifted(layout: Layout, goal: int, objects: int, verbs: int) -> int:
-    """The number of the goal with the next but so many object and verb."""
-    thing, verb = layout.goal_parts(goal)
-    return layout.goal_number((thing + objects) % N_OBJECTS, (verb + verbs) % layout.n_verbs)
+def _shifted(layout: Layout, goal: int, objects: int, aims: int) -> int:
+    """The number of the goal with the next but so many object and aim."""
+    thing, aim = layout.goal_parts(goal)
+    return layout.goal_number((thing + objects) % N_OBJECTS, (aim + aims) % layout.n_aims)
 
 
 def _blank(tasks: TaskSet, goal: int, env: gymnasium.Env) -> Video:
@@ -73,20 +73,22 @@ def _frames(order: Callable[[int, np.random.Generator], np.ndarray]) -> Shown:
     return shown
 
 
-WRONG = {"wrong": (1, 1), "wrong-object": (1, 0), "wrong-verb": (0, 1)}
-"""Videos of other goals: how many objects and how many verbs further on."""
-VERBAL = ("wrong-object", "wrong-verb")
-"""Videos that there are only where there are verbs."""
+WRONG = {"wrong": (1, 1), "wrong-object": (1, 0), "wrong-verb": (0, 1), "wrong-container": (0, 1)}
+"""Videos of other goals: how many objects and how many aims further on."""
+HALF_WRONG = ("wrong-object", "wrong-verb", "wrong-container")
+"""Those with one part of the goal right: there are only such as have a part that an environment's goals have."""
 
 VIDEOS: dict[str, Shown] = {
     "human": _human,
-    **{name: partial(_instead, objects=objects, verbs=verbs) for name, (objects, verbs) in WRONG.items()},
+    **{name: partial(_instead, objects=objects, aims=aims) for name, (objects, aims) in WRONG.items()},
     "blank": _blank,
     "shuffled": _frames(lambda n, rng: rng.permutation(n)),
     "reversed": _frames(lambda n, rng: np.arange(n)[::-1]),
     "first": _frames(lambda n, rng: np.zeros(n, int)),
     "middle": _frames(lambda n, rng: np.full(n, n // 2)),
     "last": _frames(lambda n, rng: np.full(n, n - 1)),
+    "first-half": _frames(lambda n, rng: np.arange(n) // 2),
+    "second-half": _frames(lambda n, rng: n // 2 + np.arange(n) * (n - n // 2) // n),
     "robot": _robot,
     "told": _human,
 }
@@ -99,8 +101,9 @@ SHOWN = (*VIDEOS, "none")
 
 def shown_in(env_id: str) -> tuple[str, ...]:
     """Those of `SHOWN` that an environment has."""
-    verbs = find_skill(env_id).layout.verbs
-    return tuple(video for video in SHOWN if verbs or video not in VERBAL)
+    aims = find_skill(env_id).layout.aims
+    has = ("wrong-object", f"wrong-{aims.kind}") if aims else ()
+    return tuple(video for video in SHOWN if video in has or video not in HALF_WRONG)
 
 
 def shown_to(preset: Preset, env_id: str) -> tuple[str, ...]:
@@ -110,34 +113,41 @@ def shown_to(preset: Preset, env_id: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Verbs:
-    """What was done, where there are verbs.
+class Aimed:
+    """What became of the second part of a goal, where there is one.
 
-    names: of the verbs.  asked: int [tasks], indices of those that were to be done.  did: int [tasks, trials], indices
-    of those that were done to whatever object was acted upon, -1 for none.  as_shown: bool [tasks, trials], whether
-    what was done is what the video showed, to the object to which it was, and to no other.
+    aims: all that it may be.  asked: int [tasks], indices of what was asked.  did: int [tasks, trials], indices of what
+    was done with whatever object was acted upon, -1 for none.  as_shown: bool [tasks, trials], whether what was done is
+    what the video showed, with the object with which it was, and with no other.
     """
 
-    names: tuple[str, ...]
+    aims: Aims
     asked: np.ndarray
     did: np.ndarray
     as_shown: np.ndarray
 
     def confusion(self) -> dict[str, dict[str, int]]:
-        """Verb asked -> verb done, or "none" -> number of trials."""
+        """Aim asked -> aim done, or "none" -> number of trials."""
+        names = self.aims.names
         return {
-            name: {
-                done: int((self.did[self.asked == i] == j).sum()) for j, done in [*enumerate(self.names), (-1, "none")]
-            }
-            for i, name in enumerate(self.names)
+            name: {done: int((self.did[self.asked == i] == j).sum()) for j, done in [*enumerate(names), (-1, "none")]}
+            for i, name in enumerate(names)
         }
 
+    @property
+    def right(self) -> float:
+        """How often what was done is what was asked."""
+        return float((self.did == self.asked[:, None]).mean())
+
     def summary(self) -> dict[str, Any]:
+        """ "aim": its kind, such as "verb"; entries with that name are about it."""
+        kind = self.aims.kind
         return {
-            "verb": float((self.did == self.asked[:, None]).mean()),
-            "verb_chance": 1 / len(self.names),
+            "aim": kind,
+            kind: self.right,
+            f"{kind}_chance": 1 / len(self.aims.names),
             "as_shown": float(self.as_shown.mean()),
-            "verbs": self.confusion(),
+            f"{kind}s": self.confusion(),
         }
 
 
@@ -147,8 +157,8 @@ class Report:
 
     successes, nearest: bool [tasks, trials], whether the trial succeeded, and whether the object nearest to the
     fingertip at its end was the right one.  distances: float [tasks, trials], to the goal at its end [m].  seconds: it
-    took.  stages: of the task -> bool [tasks, trials], whether the trial passed it.  verbs: what was done, where there
-    are verbs.
+    took.  stages: of the task -> bool [tasks, trials], whether the trial passed it.  aimed: what became of the second
+    part of the goals, where they have one.
     """
 
     successes: np.ndarray
@@ -156,7 +166,7 @@ class Report:
     distances: np.ndarray
     seconds: float
     stages: dict[str, np.ndarray] = field(default_factory=dict)
-    verbs: Verbs | None = None
+    aimed: Aimed | None = None
 
     @property
     def success(self) -> float:
@@ -181,7 +191,7 @@ class Report:
         }
         if self.stages:
             said["stages"] = {name: float(passed.mean()) for name, passed in self.stages.items()}
-        return said | (self.verbs.summary() if self.verbs else {})
+        return said | (self.aimed.summary() if self.aimed else {})
 
 
 def evaluate(
@@ -252,19 +262,19 @@ def evaluate(
             name: np.array([[episode.stages[name] for episode in task] for task in episodes])
             for name in episodes[0][0].stages
         },
-        verbs=_verbs(find_skill(env_id).layout, goals, episodes, video),
+        aimed=_aimed(find_skill(env_id).layout, goals, episodes, video),
     )
 
 
-def _verbs(layout: Layout, goals: list[int], episodes: list[list[Episode]], video: str) -> Verbs | None:
+def _aimed(layout: Layout, goals: list[int], episodes: list[list[Episode]], video: str) -> Aimed | None:
     """What was done in the episodes [tasks][trials] of an evaluation; `goals` [tasks]: what was asked."""
-    if not layout.verbs:
+    if not layout.aims:
         return None
     shown = np.array([_shifted(layout, goal, *WRONG.get(video, (0, 0))) for goal in goals])
-    return Verbs(
-        names=layout.verbs,
+    return Aimed(
+        aims=layout.aims,
         asked=np.array([layout.goal_parts(goal)[1] for goal in goals]),
-        did=np.array([[episode.verb for episode in task] for task in episodes]),
+        did=np.array([[episode.aim for episode in task] for task in episodes]),
         as_shown=np.array([[episode.goal_done for episode in task] for task in episodes]) == shown[:, None],
     )
 

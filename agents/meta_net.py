@@ -10,8 +10,9 @@ mean feature": one step along it points the attention at everything that looks l
 would the fingertips end if the goal were here", so attention and points together are a mixture density over final
 poses, one component a cell, and a goal that stands between two objects never comes out of it.
 
-A task may be about more places than the one that the video tells (what is picked is put into *the* container): each has
-a query of its own, which belongs to the trunk and is not adapted, and a point of its own at every cell.
+A task may be about more places (what is picked is put into a container): each has a query and a point at every cell of
+its own. The queries of those that the video tells are adapted; where it does not tell one, as there is only the one
+container, its query belongs to the trunk.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ BIAS_TRANSFORM = 10
 
 class Seen(NamedTuple):
     """Of n images. features: [n, CHANNELS, h, w], unit norm over channels.  points: [n, places, 3, h, w], scaled.
-    log_landmarks: [n, places - 1, cells], the attention to the places that the video does not tell."""
+    log_landmarks: [n, places - told, cells], the attention to the places that the video does not tell."""
 
     features: Tensor
     points: Tensor
@@ -47,9 +48,9 @@ class Seen(NamedTuple):
 class Activations(NamedTuple):
     """All that the policy computes, for the learned loss to look at.
 
-    Of n images: log_attention [n, places, cells], keypoint [n, 2] in [-1, 1] (of the first place), points [n, places,
-    cells, 3] and pose [n, places, 3], scaled as the fingertip in the state.  Of m states: hidden [m, HIDDEN], action
-    [m, action].
+    Of n images: log_attention [n, places, cells], keypoint [n, told, 2] in [-1, 1] (of the places that the video
+    tells), points [n, places, cells, 3] and pose [n, places, 3], scaled as the fingertip in the state.  Of m states:
+    hidden [m, HIDDEN], action [m, action].
     """
 
     log_attention: Tensor
@@ -58,6 +59,11 @@ class Activations(NamedTuple):
     pose: Tensor
     hidden: Tensor
     action: Tensor
+
+    @property
+    def log_told(self) -> Tensor:
+        """[n, told, cells], the attention to the places that the video tells."""
+        return self.log_attention[:, : self.keypoint.shape[1]]
 
 
 More = Callable[[Params, Tensor, View], list[Tensor]]
@@ -79,14 +85,15 @@ def init_trunk(generator: torch.Generator, sizes: Sizes) -> Params:
     init_conv(params, "context", POINT_CHANNELS, POINT_CHANNELS, (1, 1), generator)
     init_conv(params, "point2", POINT_CHANNELS, POINT_CHANNELS, (1, 1), generator)
     init_conv(params, "point3", POINT_CHANNELS, 3 * sizes.points, (1, 1), generator, gain=0.1)
-    params["landmarks"] = 0.01 * torch.randn(sizes.points - 1, CHANNELS, generator=generator)
+    params["landmarks"] = 0.01 * torch.randn(sizes.points - sizes.told, CHANNELS, generator=generator)
     params["log_spread"] = torch.tensor(-0.7)
     return params
 
 
 def init_head(generator: torch.Generator, sizes: Sizes, more: int = 0) -> Params:
-    """more: how many numbers `More` adds to what the head sees."""
-    params: Params = {"query": 0.01 * torch.randn(CHANNELS, generator=generator)}
+    """more: how many numbers `More` adds to what the head sees. "query" holds that of each told place, one after the
+    other."""
+    params: Params = {"query": 0.01 * torch.randn(sizes.told * CHANNELS, generator=generator)}
     params["bias_transform"] = torch.zeros(BIAS_TRANSFORM)
     inputs = 3 * sizes.points + sizes.state + BIAS_TRANSFORM + more
     init_linear(params, "fc1", inputs, HIDDEN, generator)
@@ -135,11 +142,16 @@ def points(trunk: Params, x: Tensor, context: Tensor | float = 0.0) -> Tensor:
 
 def act(head: Params, view: View, more: More = nothing_more) -> Activations:
     """The policy on n images and m states of one task."""
-    return move(head, attend(head["query"][None], view.seen.features), view, more)
+    return move(head, attend(queries(head), view.seen.features), view, more)
+
+
+def queries(head: Params) -> Tensor:
+    """[told, CHANNELS], what to look for, of each place that the video tells."""
+    return head["query"].unflatten(0, (-1, CHANNELS))
 
 
 def move(head: Params, told: Tensor, view: View, more: More = nothing_more) -> Activations:
-    """The policy, once it is known where to look: log-attention `told` [n, 1, cells] to what the video tells."""
+    """The policy, once it is known where to look: log-attention `told` [n, told, cells] to what the video tells."""
     h, w = view.seen.features.shape[-2:]
     where = grid(h, w, like=view.seen.features)
     log_attention = torch.cat([told, view.seen.log_landmarks], 1)  # [n, places, cells]
@@ -154,7 +166,8 @@ def move(head: Params, told: Tensor, view: View, more: More = nothing_more) -> A
     x = torch.cat([goal.flatten(-2).expand(m, -1), view.state, constant, *more(head, goal, view)], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
-    return Activations(log_attention, attention[:, 0] @ where, points, pose, hidden, linear(head, "fc3", hidden))
+    keypoint = attention[:, : told.shape[1]] @ where
+    return Activations(log_attention, keypoint, points, pose, hidden, linear(head, "fc3", hidden))
 
 
 def around(centres: Tensor, where: Tensor, reach: float) -> Tensor:

@@ -16,7 +16,7 @@ from agents.methods.fast import fast
 from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
-from agents.methods.precise import precise
+from agents.methods.precise import precise, precise_temporal
 from agents.methods.temporal import final_pose, temporal
 from daml import MapTasks, loop_tasks, vmap_tasks
 from daml.modules import import_named, split_name
@@ -58,6 +58,7 @@ class Preset:
 TEMPORAL = Preset(
     temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=1000, max_norm=10.0
 )
+PRECISE = replace(TEMPORAL, imitator=precise, steps=6000)
 _UNHINTED = replace(TEMPORAL, hint=0.0, hint_steps=0)
 PAPER = Preset(
     paper,
@@ -80,7 +81,8 @@ PRESETS: dict[str, Preset] = {
     "final-pose": replace(TEMPORAL, imitator=final_pose),
     "fast": replace(TEMPORAL, imitator=fast),
     "both": replace(TEMPORAL, imitator=both),
-    "precise": replace(TEMPORAL, imitator=precise, steps=6000),
+    "precise": PRECISE,
+    "precise-temporal": replace(PRECISE, imitator=precise_temporal),
     "paper": PAPER,
     "paper-small": SMALL,
     "paper-seeing": replace(SMALL, imitator=seeing),

@@ -1,4 +1,4 @@
-"""The spatial part of a learned loss: it proposes where in a video the goal is.
+"""The spatial part of a learned loss: it proposes where in a video the goal is, or each place of it.
 
 It looks at the features of each frame beside those of the first and the last frame, and says for each cell how likely
 the goal is there (a distribution over cells) and when it can be seen there and not the hand (a distribution over
@@ -19,20 +19,21 @@ from daml import Params
 SPATIAL = 24
 
 
-def init(generator: torch.Generator) -> Params:
+def init(generator: torch.Generator, told: int = 1) -> Params:
+    """told: how many places a video tells."""
     params: Params = {}
     init_conv(params, "now", CHANNELS, SPATIAL, (1, 1), generator)
     init_conv(params, "ends", 2 * CHANNELS, SPATIAL, (1, 1), generator)
     init_conv(params, "space1", SPATIAL, SPATIAL, (3, 3), generator)
     init_conv(params, "space2", SPATIAL, SPATIAL, (3, 3), generator)
-    init_conv(params, "space3", SPATIAL, 2, (1, 1), generator, gain=0.1)
+    init_conv(params, "space3", SPATIAL, 2 * told, (1, 1), generator, gain=0.1)
     return params
 
 
 class Proposal(NamedTuple):
-    """Where the goal is and when it can be seen: log-probabilities.
+    """Where each told place is and when it can be seen: log-probabilities.
 
-    where: [cells], a distribution over cells.  when: [frames, cells], for each cell a distribution over frames.
+    where: [told, cells], distributions over cells.  when: [frames, told, cells], for each cell one over frames.
     """
 
     where: Tensor
@@ -40,7 +41,7 @@ class Proposal(NamedTuple):
 
     @property
     def weights(self) -> Tensor:
-        """Of every place in every frame: [frames, cells], they sum to 1."""
+        """Of every cell in every frame: [frames, told, cells], they sum to 1 for each place."""
         return (self.where + self.when).exp()
 
 
@@ -59,10 +60,10 @@ def watch(psi: Params, features: Tensor) -> Tensor:
 
 def proposal(psi: Params, x: Tensor) -> Proposal:
     """What the video is about, from what `watch` returned."""
-    where, when = conv2d(psi, "space3", x).flatten(2).unbind(1)  # [frames, cells] each
-    return Proposal(F.log_softmax(where.mean(0), dim=0), F.log_softmax(when, dim=0))
+    where, when = conv2d(psi, "space3", x).flatten(2).unflatten(1, (-1, 2)).unbind(2)  # [frames, told, cells] each
+    return Proposal(F.log_softmax(where.mean(0), dim=-1), F.log_softmax(when, dim=0))
 
 
 def spatial_loss(proposal: Proposal, log_attention: Tensor) -> Tensor:
-    """Cross-entropy between a proposal and an attention [frames, cells]."""
+    """Cross-entropy between a proposal and an attention [frames, told, cells], summed over places."""
     return -(proposal.weights * log_attention).sum()

@@ -77,7 +77,8 @@ def meta_train(
         steps: in the whole run; the preset's hint ends after its share of them.
         seed: of the task samples.
         validation: what is measured on the way, under "val_success" and "val_nearest"; with several environments that
-            is their mean, and the first is also under "val_success ENV_ID". Where there are verbs, also "val_verb".
+            is their mean, and the first is also under "val_success ENV_ID". Where goals have a second part, also
+            "val_verb" or "val_container".
         log: called after every meta-step.
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.
@@ -100,13 +101,13 @@ def meta_train(
             for env_id in validation.env_ids
         }
         each = {f"val_success {env_id}": report.success for env_id, report in reports.items()}
-        verbs = [report.verbs.summary()["verb"] for report in reports.values() if report.verbs]
+        aimed = [report.aimed for report in reports.values() if report.aimed]
         return (
             {
                 "val_success": float(np.mean([report.success for report in reports.values()])),
                 "val_nearest": float(np.mean([report.nearest.mean() for report in reports.values()])),
             }
-            | ({"val_verb": float(np.mean(verbs))} if verbs else {})
+            | {f"val_{each.aims.kind}": each.right for each in aimed}
             | (each if len(reports) > 1 else {})
         )
 

@@ -8,13 +8,14 @@ from torch import Tensor
 class Sizes(NamedTuple):
     """What a policy is made for.
 
-    state: numbers in the robot's state.  action: in its action.  points: places that a task is about; the video tells
-    the first, the others (the container to put it in) are found without.
+    state: numbers in the robot's state.  action: in its action.  points: places that a task is about.  told: so many of
+    them, the first ones, the video tells; the others (the only container) are found without.
     """
 
     state: int
     action: int
     points: int
+    told: int = 1
 
 
 REACHING = Sizes(state=10, action=3, points=1)

@@ -48,6 +48,7 @@ def describe(
         skill.n_points,
         n_glances,
         n_lessons,
+        told=skill.n_told,
     )
 
 
@@ -125,7 +126,8 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         rows["human_frames"].append(video.frames)
         still = frames_before_touched(info.env_id, human, tasks.motion(goal), video.times)
         rows["goal_frames"].append(np.array(still))
-        rows["goal_pixels"].append(project(human.look, human.tops[human.goal] * [1, 1, 0.5]))
+        told = skill.goal_points(human)[: skill.n_told]
+        rows["goal_pixels"].append(project(human.look, told * [1, 1, 0.5]).ravel())
         rows["robot_frames"].append(episode.images)
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)

@@ -26,14 +26,14 @@ GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
 def goals_a_set(env_id: str, n_tasks: int) -> int:
     """How many goals of each set a meta-batch of `n_tasks` has: as few as can be, so that it has many sets.
 
-    All of them, where the goals of a set are its objects. Where there are verbs, one more than there are verbs or
-    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the verb.
+    All of them, where the goals of a set are its objects. Where there are aims, one more than there are aims or
+    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the aim.
 
     Raises:
         DemoError: none does.
     """
-    verbs, most = len(find_skill(env_id).layout.verbs), n_goals(env_id)
-    least = max(N_OBJECTS, verbs) + 1 if verbs else most
+    layout, most = find_skill(env_id).layout, n_goals(env_id)
+    least = max(N_OBJECTS, layout.n_aims) + 1 if layout.aims else most
     if found := [number for number in range(least, most + 1) if n_tasks > 0 and n_tasks % number == 0]:
         return found[0]
     numbers = f"{most}" if least == most else f"one of the numbers {least} to {most}"
@@ -104,12 +104,12 @@ class SetTasks:
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
-            [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, 2], where the goal is in
-            the human's video, in [0, 1]. Glances come after the first image, so that "image" is [tasks, 1 + glances,
-            ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets "glance_points",
-            "glance_pixels" and "glance_table", each [tasks, glances, ...] of
-            `demos.storage`. With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state"
-            [tasks, steps, state]; "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
+            [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, told, 2], where the
+            places that the video tells are in its first frame, in [0, 1]. Glances come after the first image, so that
+            "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
+            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With
+            lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, steps, state];
+            "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info, wanted = self._data.info, self._wanted
         each = goals_a_set(info.env_id, n_tasks)
@@ -126,7 +126,7 @@ class SetTasks:
         at, goal = sets[:, None], goals[:, None]
         arrays = {
             "video": self._data["human_frames"][at, goal, video],
-            "shown_at": self._data["goal_pixels"][sets, goals],
+            "shown_at": self._data["goal_pixels"][sets, goals].reshape(n_tasks, -1, 2),
             "image": self._data["robot_frames"][at, goal, steps[:, : 1 if wanted.images == "first" else None]],
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],

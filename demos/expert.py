@@ -89,10 +89,27 @@ def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
         info: of `PickPlaceEnv`, with "goal_points" [2, 3], "fingertip" [3], "item" [3], "opening", "width", "grasped"
             and "placed".
     """
+    return _pick_and_place(info, _is_released(info, info["goal_points"][1]))
+
+
+def sort_expert(info: dict[str, Any]) -> np.ndarray:
+    """The action [4] in [-1, 1] of `pick_place_expert`, for a goal item and its container.
+
+    Open fingers come past containers on their way: they have let go of the item only where it is, too.
+
+    Args:
+        info: of `SortEnv`, with what `pick_place_expert` takes.
+    """
+    container = info["goal_points"][1]
+    return _pick_and_place(info, _is_over(info["item"], container) and _is_released(info, container))
+
+
+def _pick_and_place(info: dict[str, Any], released: bool) -> np.ndarray:
+    """The action [4] that takes the goal item and puts it into its container, unless it was `released` there."""
     (x, y, top), container = info["goal_points"]
     tip, item = info["fingertip"], info["item"]
     height = grip_height(top)
-    if info["placed"] or info["grasped"] or _is_released(info, container):
+    if info["placed"] or info["grasped"] or released:
         action = _deliver(info, container + _up(height + _DROP))
         # Straight up first: what is carried must not sweep the others away.
         action[:2] *= np.clip((tip[2] - height) / _LIFT, 0, 1)
@@ -172,8 +189,12 @@ def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:
 
 def _is_released(info: dict[str, Any], container: np.ndarray) -> bool:
     """Whether the fingers have let go over a container [3] [m]."""
-    off = np.hypot(*(container - info["fingertip"])[:2])
-    return bool(off < 0.06 and info["opening"] > info["width"] + _LOOSE)
+    return _is_over(info["fingertip"], container) and bool(info["opening"] > info["width"] + _LOOSE)
+
+
+def _is_over(point: np.ndarray, container: np.ndarray) -> bool:
+    """Whether a point [3] is over a container [3] [m], or in it."""
+    return bool(np.hypot(*(container - point)[:2]) < 0.06)
 
 
 def glide(way: np.ndarray) -> np.ndarray:

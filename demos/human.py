@@ -3,6 +3,7 @@
 import mujoco
 import numpy as np
 
+from demos.motions import lasting
 from demos.skills import find_skill
 from demos.types import Video
 from envs.appearance import CAMERA
@@ -12,8 +13,6 @@ from envs.scene import Scene, human_model
 
 VIDEO_FPS = 8.0
 """Frames a second of the videos that are collected for meta-training."""
-_SLOWER = 0.25  # share of the time that the slowest person takes longer, for each 1 on the dial of style
-
 _MOVED = 0.005  # [m] from where the goal object stood, at which it is no longer there
 
 
@@ -41,8 +40,7 @@ def human_video(
     """
     skill = find_skill(env_id)
     motion = skill.motion(scene, rng)
-    usual = skill.video_time * (1 + _SLOWER * max(0.0, scene.human.style - 1))
-    times = np.arange(round((duration or usual) * fps)) / fps
+    times = np.arange(round((duration or lasting(scene, skill.video_time)) * fps)) / fps
     model = human_model(scene)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)

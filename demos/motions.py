@@ -33,6 +33,9 @@ class Moment(NamedTuple):
 Motion = Callable[[float], Moment]
 """Time [s] -> moment."""
 
+SORT_TIME = 4.25
+"""Length of a video of sorting [s]: its first half tells the item, its second half the container."""
+
 
 @dataclass(frozen=True)
 class Leg:
@@ -44,6 +47,11 @@ class Leg:
     end: np.ndarray
     duration: float
     bulge: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+
+def lasting(scene: Scene, usual: float) -> float:
+    """How long a whole motion lasts that takes a `usual` time [s], by a person of the scene's style."""
+    return usual * (1 + _SLOWER * max(0.0, scene.human.style - 1))
 
 
 def minimum_jerk(share: float) -> float:
@@ -133,22 +141,52 @@ def place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
 
 def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     """Closes the hand on the goal item, carries it over the container, opens the hand and draws it back."""
-    item, container, name = scene.objects[scene.goal], scene.extra, f"object{scene.goal}"
-    assert container is not None
-    stands = np.array([*scene.positions[scene.goal], 0.0])
+    assert scene.extra is not None
+    rim = np.array([*scene.extra_position, scene.extra.height])
     wait, reach, carry = (time_taken(scene, rng, *times) for times in ((0.0, 0.25), (0.8, 1.1), (1.0, 1.3)))
+    return _put(scene, rng, rim, wait, reach, carry)
+
+
+def sort_motion(scene: Scene, rng: np.random.Generator) -> Motion:
+    """Takes the goal item and holds it up in the first half of the time, and puts it into its container in the second.
+
+    Up to there nothing tells which container that is.
+    """
+    wait, reach, raise_, carry = (
+        time_taken(scene, rng, *times) for times in ((0.0, 0.25), (0.8, 1.1), (0.3, 0.4), (0.8, 1.0))
+    )
+    up, hold = rng.uniform(*_HELD_UP), lasting(scene, SORT_TIME) / 2 - wait - reach - _OPEN_TIME - raise_
+    return _put(scene, rng, scene.rims[scene.aim], wait, reach, carry, (up, raise_), (up, max(0.0, hold)))
+
+
+def _put(
+    scene: Scene,
+    rng: np.random.Generator,
+    rim: np.ndarray,
+    wait: float,
+    reach: float,
+    carry: float,
+    *raised: tuple[float, float],
+) -> Motion:
+    """How the goal item gets into a container, `rim` [3] [m], in times [s].
+
+    raised: how high above where it is taken the item is, and in what time it gets there, before it is carried.
+    """
+    item, name = scene.objects[scene.goal], f"object{scene.goal}"
+    stands = np.array([*scene.positions[scene.goal], 0.0])
     around = stands + _up(_grip(item.height))
-    over = _over(np.array([*scene.extra_position, container.height]), item.height, rng)
+    over = _over(rim, item.height, rng)
     legs = [
         Leg(around, reach, arc(scene, rng)),
         Leg(around, _OPEN_TIME),
+        *(Leg(around + _up(height), duration) for height, duration in raised),
         Leg(over, carry, np.array([0, 0, rng.uniform(0.06, 0.1)])),
         Leg(over, _OPEN_TIME),
         _back(scene, rng, over),
     ]
     path = along(np.array(scene.human.rest), wait, legs)
     close, lift = wait + reach, wait + reach + _OPEN_TIME
-    release = lift + carry
+    release = lift + sum(duration for _, duration in raised) + carry
     fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
 
     def motion(time: float) -> Moment:
@@ -163,8 +201,8 @@ def pick_place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
 
 
 def act_motion(scene: Scene, rng: np.random.Generator) -> Motion:
-    """Touches, pushes or lifts the goal object, whichever the scene's verb is."""
-    verb = VERBS[scene.verb]
+    """Touches, pushes or lifts the goal object, whichever the scene's aim is."""
+    verb = VERBS[scene.aim]
     if verb == "touch":
         return _touch(scene, rng)
     return _lift(scene, rng) if verb == "lift" else _shove(scene, rng, np.array([*DIRECTIONS[verb], 0.0]))
@@ -233,11 +271,13 @@ def _closing(time: float, begin: float, duration: float, opening: float) -> floa
     return _WIDE + (opening - _WIDE) * minimum_jerk((time - begin) / duration)
 
 
+_SLOWER = 0.25  # share of the time that the slowest person takes longer, for each 1 on the dial of style
 _FINGER_RADIUS = 0.01  # [m]
 _IN_FRONT = np.array([0.018, 0.0, 0.0])  # [m] that the hand stays on the person's side, or it hides what it touches
 _PINCHED = 0.02  # [m] between thumb and fingers of a hand that is closed on nothing
 _PUSHED = (0.10, 0.13)  # [m] that a person pushes an object
 _RAISED = (0.13, 0.17)  # [m] that a person lifts an object
+_HELD_UP = (0.07, 0.10)  # [m] that a person lifts an item before it is sorted
 _OPEN_TIME = 0.3  # [s] in which a hand opens or closes
 _SHORTEST = 0.3  # [s] of a part of a motion
 _LOWEST_ARC = 0.03  # [m] in which nothing is touched on the way

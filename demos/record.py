@@ -78,7 +78,7 @@ def record(
     images: list[np.ndarray] = []
     states: list[np.ndarray] = []
     actions: list[np.ndarray] = []
-    stages = dict.fromkeys(find_skill(id_of(env)).stages, False)
+    stages, aims = dict.fromkeys(find_skill(id_of(env)).stages, False), scene.layout.aims
     done = False
     while not done and len(actions) != n_steps:
         action = actor(observation, info)[:n_actions]
@@ -96,6 +96,6 @@ def record(
         right_object=bool(info["nearest"] == scene.goal),
         distance=float(info["distance"]),
         stages=stages,
-        verb=info.get("verb"),
+        aim=info[aims.kind] if aims else None,
         goal_done=info.get("goal_done"),
     )

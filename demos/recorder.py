@@ -129,7 +129,7 @@ def record_human(recipe: Recipe, *, size: int, fps: float, film_size: int) -> tu
 
 def in_words(env_id: str, scene: Scene) -> str:
     """The task as a sentence, for formats that want one."""
-    verbs = scene.layout.verbs
-    verb = verbs[scene.verb] if verbs else short_name(env_id)
-    thing = scene.objects[scene.goal]
-    return f"{verb}: the {thing.colour} {thing.pattern} {thing.shape}"
+    aims = scene.layout.aims
+    verb = aims.names[scene.aim] if aims and aims.kind == "verb" else short_name(env_id)
+    things = [scene.objects[scene.goal], *scene.containers[scene.aim : scene.aim + 1]]
+    return f"{verb}: " + " into ".join(f"the {thing.colour} {thing.pattern} {thing.shape}" for thing in things)

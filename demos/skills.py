@@ -16,9 +16,18 @@ import numpy as np
 
 from daml.modules import import_named, split_name
 from demos.errors import DemoError
-from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert
-from demos.motions import Motion, act_motion, pick_place_motion, place_motion, push_motion, reach_motion
-from envs import acting, pick_place, placing, pushing, reaching
+from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert, sort_expert
+from demos.motions import (
+    SORT_TIME,
+    Motion,
+    act_motion,
+    pick_place_motion,
+    place_motion,
+    push_motion,
+    reach_motion,
+    sort_motion,
+)
+from envs import acting, pick_place, placing, pushing, reaching, sorting
 from envs.scene import Layout, Scene
 from envs.tabletop import TabletopEnv
 
@@ -32,7 +41,8 @@ class Skill:
     """A task and its demonstrators.
 
     layout: what is on the table.  expert: info -> the robot's action.  motion: how a human does it.
-    goal_points: scene -> [k, 3] what a policy should know of it [m].  n_points: k.
+    goal_points: scene -> [k, 3] what a policy should know of it [m]: first the places that the video tells.  n_points:
+    k.
     video_time: length of a human's video [s].  steps: length of a robot's demonstration [control periods]: all of the
     task, and a little of its end.  disturbance: standard deviation of what is added to the expert's velocity while it
     demonstrates, in units of the action.  mirror: what may be mirrored.  stages: of the task in their order, by their
@@ -49,6 +59,11 @@ class Skill:
     disturbance: float
     mirror: Mirror
     stages: tuple[str, ...] = ()
+
+    @property
+    def n_told(self) -> int:
+        """How many of the goal points the video tells: where the object is, and the container, if there are several."""
+        return 2 if self.layout.containers else 1
 
 
 SKILLS = {
@@ -71,6 +86,18 @@ SKILLS = {
     ),
     "daml/Act-v0": Skill(
         acting.ACTING, act_expert, act_motion, acting.goal_points, 1, 3.25, 32, 0.15, "both", acting.STAGES
+    ),
+    "daml/Sort-v0": Skill(
+        sorting.SORTING,
+        sort_expert,
+        sort_motion,
+        sorting.goal_points,
+        2,
+        SORT_TIME,
+        52,
+        0.15,
+        "each",
+        sorting.STAGES,
     ),
 }
 """Registered id, without a module -> skill."""

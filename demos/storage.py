@@ -2,8 +2,9 @@
 
 dataset.json        what it is: environment, split, seed, sizes, format version
 human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
-goal_pixels.npy     float32 [sets, goals, 2]  where the goal object is in the human's video, (x, y) in [0, 1]...
-goal_frames.npy     int64   [sets, goals]     ...in so many of its first frames: then it is moved
+goal_pixels.npy     float32 [sets, goals, 2 * told]  where the places that the human's video tells are in it, (x, y) in
+                                                     [0, 1], the goal object's first...
+goal_frames.npy     int64   [sets, goals]     ...which is there in so many of its first frames: then it is moved
 robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
@@ -43,9 +44,9 @@ class DatasetInfo:
     """What a dataset holds.
 
     env_id: registered id.  split: of the objects.  seed: of everything.  n_sets, n_goals, video_frames, steps: counts.
-    size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.  glances: single
-    images of a set in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's
-    scene, of each task: 0 or 1.
+    size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.  told: so many of
+    them the video tells, the first ones.  glances: single images of a set in further scenes, see `demos.glances`.
+    lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
     """
 
     env_id: str
@@ -62,13 +63,14 @@ class DatasetInfo:
     glances: int
     lessons: int
     format: int = FORMAT
+    told: int = 1
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
         """Name -> (dtype, shape) of every array."""
         lead, image = (self.n_sets, self.n_goals), (self.size, self.size, 3)
         arrays: dict[str, tuple[type, tuple[int, ...]]] = {
             "human_frames": (np.uint8, (*lead, self.video_frames, *image)),
-            "goal_pixels": (np.float32, (*lead, 2)),
+            "goal_pixels": (np.float32, (*lead, 2 * self.told)),
             "goal_frames": (np.int64, lead),
             "robot_frames": (np.uint8, (*lead, self.steps, *image)),
             "robot_states": (np.float32, (*lead, self.steps, self.state)),

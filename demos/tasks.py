@@ -1,6 +1,6 @@
 """Tasks: what to do to which object, shown by a human in one scene and done by the robot in another.
 
-Object *sets* make the video necessary: every object of a set is the goal of one task, or of one for each verb, and the
+Object *sets* make the video necessary: every object of a set is the goal of one task, or of one for each aim, and the
 tasks of a set share the human's scene and the robot's scene, so nothing but the human's motion tells them apart.
 """
 
@@ -23,29 +23,29 @@ N_OBJECTS = 3
 
 
 def n_goals(env_id: str) -> int:
-    """Tasks of a set: each of its objects is a goal, once for each verb where there are several.
+    """Tasks of a set: each of its objects is a goal, once for each aim where there are several.
 
     Raises:
         DemoError: nobody demonstrates in that environment.
     """
-    return N_OBJECTS * find_skill(env_id).layout.n_verbs
+    return N_OBJECTS * find_skill(env_id).layout.n_aims
 
 
 def task_of(env_id: str, number: int) -> tuple[int, int]:
     """(index of the set, number of the goal) of a task, counted set by set.
 
-    In a set its objects take turns, each with another verb: any few tasks are of all objects and of several verbs.
+    In a set its objects take turns, each with another aim: any few tasks are of all objects and of several aims.
     """
     layout = find_skill(env_id).layout
     index, turn = divmod(number, n_goals(env_id))
     block, thing = divmod(turn, N_OBJECTS)
-    return index, layout.goal_number(thing, (thing + block) % layout.n_verbs)
+    return index, layout.goal_number(thing, (thing + block) % layout.n_aims)
 
 
 @dataclass(frozen=True)
 class TaskSet:
-    """The tasks over one set of objects: task g is "do this to object g", or, where there are verbs, "do that to this",
-    in the order of `Layout.goal_parts`.
+    """The tasks over one set of objects: task g is "do this to object g", or, where there are aims, a goal of two
+    parts, in the order of `Layout.goal_parts`.
 
     human_scene: where the human demonstrates.  robot_scenes: where the robot then acts, one for each trial.
     motion_seeds: one for each goal, of the human's motion.

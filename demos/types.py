@@ -73,8 +73,8 @@ class Episode:
     images: uint8 [T, H, W, 3].  states: float32 [T, 10 or 11], as the environment observes them.  actions: float32 [T,
     3 or 4].  success: at the end.  right_object: whether the object that was acted upon was the goal, at the end.
     distance: as the environment tells it, at the end [m].  stages: of the task, and whether each was passed.
-    verb, goal_done: where there are verbs, which one was done to the object that was acted upon, and the number of the
-    goal that was done, at the end; -1 for none.
+    aim, goal_done: where goals have two parts, the second one (`envs.scene.Aims`) as it was done with the object that
+    was acted upon, and the number of the goal that was done, at the end; -1 for none.
     """
 
     images: np.ndarray
@@ -84,7 +84,7 @@ class Episode:
     right_object: bool
     distance: float
     stages: dict[str, bool] = field(default_factory=dict)
-    verb: int | None = None
+    aim: int | None = None
     goal_done: int | None = None
 
     def __post_init__(self) -> None:

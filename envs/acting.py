@@ -11,7 +11,7 @@ import numpy as np
 from envs.human import grasping_hand
 from envs.objects import ITEMS
 from envs.robot import gripper
-from envs.scene import Layout, Positions, Scene, staggered
+from envs.scene import Aims, Layout, Positions, Scene, staggered
 from envs.tabletop import GripperEnv, held
 
 DIRECTIONS: dict[str, tuple[float, float]] = {
@@ -71,7 +71,7 @@ ACTING = Layout(
     opening=(0.06, 0.08),
     human_hand=grasping_hand,
     timestep=0.005,
-    verbs=VERBS,
+    aims=Aims("verb", VERBS),
 )
 
 
@@ -161,7 +161,7 @@ class ActEnv(GripperEnv):
 
     def _asked(self) -> int:
         """The number of the goal."""
-        return self.layout.goal_number(self.scene.goal, self.scene.verb)
+        return self.layout.goal_number(self.scene.goal, self.scene.aim)
 
     def _info(self) -> dict[str, Any]:
         feet, fingertip, scene = self._centres(), self._fingertip(), self.scene
@@ -173,7 +173,7 @@ class ActEnv(GripperEnv):
         goal, item = scene.goal, feet[scene.goal]
         return {
             "goal_points": goal_points(scene),
-            "asked": scene.verb,
+            "asked": scene.aim,
             "objects": feet,
             "item": item.copy(),
             "fingertip": fingertip,
@@ -184,7 +184,7 @@ class ActEnv(GripperEnv):
             "goal_done": goal_done,
             "reached": bool(np.linalg.norm(fingertip - item) <= REACH_DISTANCE),
             "done": goal_done == self._asked(),
-            "distance": left_to_do(moved[goal], tips[goal], scene.verb),
+            "distance": left_to_do(moved[goal], tips[goal], scene.aim),
         }
 
     def _tops(self, feet: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ START_AREA = ((0.30, 0.36), (-0.18, 0.18), (0.20, 0.30))
 
 Positions = tuple[tuple[float, float], ...]
 """(x, y) of each object [m]."""
+Arrange = Callable[[np.random.Generator, int], Positions]
+"""(source of randomness, number of objects) -> where they stand."""
 
 
 def scattered(rng: np.random.Generator, n: int) -> Positions:
@@ -65,6 +67,17 @@ _FRICTION = (0.5, 0.01, 0.001)  # sliding, twisting [m], rolling [m] of a wooden
 
 
 @dataclass(frozen=True)
+class Aims:
+    """The second part of a goal, besides its object: one of several.
+
+    kind: in a word, "verb" (what is done to the object) or "container" (what it is put into).  names: of each.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Layout:
     """What a task puts on the table, and how.
 
@@ -74,13 +87,14 @@ class Layout:
     are open at the start, range [m]; None is closed for good.  hand_yaw: of the robot's hand [rad].  human_hand: the
     human's.
     extra: one more thing, of this family, movable unless `extra_area` says where it is fixed, x, y range [m].
+    containers: of this family, one for each aim, fixed where `arrange_containers` draws; none when None.
     marks: what is painted on the table.  timestep: of the physics [s].
-    verbs: what can be done to an object, by name; none where it is always the same.
+    aims: what a goal says besides its object; None where that is always the same.
     """
 
     family: Family = OBJECTS
     most: int = 5
-    arrange: Callable[[np.random.Generator, int], Positions] = scattered
+    arrange: Arrange = scattered
     turn: float = np.pi
     movable: bool = False
     start_area: tuple[tuple[float, float], ...] = START_AREA
@@ -90,22 +104,24 @@ class Layout:
     human_hand: HumanHand = pointing_hand
     extra: Family | None = None
     extra_area: tuple[tuple[float, float], ...] | None = None
+    containers: Family | None = None
+    arrange_containers: Arrange = scattered
     marks: Callable[[mujoco.MjSpec], None] = _nothing
     timestep: float = 0.01
-    verbs: tuple[str, ...] = ()
+    aims: Aims | None = None
 
     @property
-    def n_verbs(self) -> int:
-        """How many things can be done to an object, 1 or more."""
-        return max(1, len(self.verbs))
+    def n_aims(self) -> int:
+        """How many goals each object is in, 1 or more."""
+        return len(self.aims.names) if self.aims else 1
 
-    def goal_number(self, thing: int, verb: int) -> int:
-        """The number of the goal "do this to that": by object, and for each object by verb."""
-        return thing * self.n_verbs + verb
+    def goal_number(self, thing: int, aim: int) -> int:
+        """The number of a goal: by object, and for each object by aim."""
+        return thing * self.n_aims + aim
 
     def goal_parts(self, number: int) -> tuple[int, int]:
-        """(object, verb) of a goal's number; the verb is 0 where there are none."""
-        return divmod(number, self.n_verbs)
+        """(object, aim) of a goal's number; the aim is 0 where there are none."""
+        return divmod(number, self.n_aims)
 
 
 REACHING = Layout()
@@ -119,7 +135,7 @@ class Scene:
     objects: n of them.  positions: n pairs (x, y) [m].  yaws: n [rad].  goal: index of the goal object.
     look: table, light, camera.  human: who demonstrates.  start: [3] where the robot's fingertip starts [m].
     opening: between its fingers at the start [m].  extra: one more thing, at extra_position [m].  layout: of the task.
-    verb: index of what is to be done, of `Layout.verbs`.
+    aim: index of the goal's second part, of `Layout.aims`.  containers: one for each aim, at container_positions [m].
     """
 
     objects: tuple[ObjectSpec, ...]
@@ -133,27 +149,38 @@ class Scene:
     extra: ObjectSpec | None = None
     extra_position: tuple[float, float] = (0.0, 0.0)
     layout: Layout = REACHING
-    verb: int = 0
+    aim: int = 0
+    containers: tuple[ObjectSpec, ...] = ()
+    container_positions: Positions = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.goal < len(self.objects):
             raise EnvError(f"goal: got {self.goal}, allowed 0 to {len(self.objects) - 1}")
-        if not 0 <= self.verb < self.layout.n_verbs:
-            raise EnvError(f"verb: got {self.verb}, allowed 0 to {self.layout.n_verbs - 1}")
+        if not 0 <= self.aim < self.layout.n_aims:
+            raise EnvError(f"aim: got {self.aim}, allowed 0 to {self.layout.n_aims - 1}")
 
     @property
     def tops(self) -> np.ndarray:
         """[n, 3] the top centre of every object [m]."""
-        return np.array([(*xy, thing.height) for xy, thing in zip(self.positions, self.objects, strict=True)])
+        return _tops(self.positions, self.objects)
+
+    @property
+    def rims(self) -> np.ndarray:
+        """[aims, 3] the middle of every container at the height of its rim [m]."""
+        return _tops(self.container_positions, self.containers)
 
     def with_goal(self, number: int) -> "Scene":
-        """The same scene with another goal: an object and, where there are verbs, what is to be done to it.
+        """The same scene with another goal: an object and, where there are aims, one of them.
 
         Args:
-            number: of the goal, as `Layout.goal_parts` takes it; the object's index where there are no verbs.
+            number: of the goal, as `Layout.goal_parts` takes it; the object's index where there are no aims.
         """
-        goal, verb = self.layout.goal_parts(number)
-        return replace(self, goal=goal, verb=verb)
+        goal, aim = self.layout.goal_parts(number)
+        return replace(self, goal=goal, aim=aim)
+
+
+def _tops(positions: Positions, things: tuple[ObjectSpec, ...]) -> np.ndarray:
+    return np.array([(*xy, thing.height) for xy, thing in zip(positions, things, strict=True)])
 
 
 def sample_scene(
@@ -190,14 +217,18 @@ def sample_scene(
     )
     if layout.opening:
         scene = replace(scene, opening=float(rng.uniform(*layout.opening)))
+    colours = [look.table_rgb, *(mean_colour(thing) for thing in things)]
     if layout.extra:
-        colours = [look.table_rgb, *(mean_colour(thing) for thing in things)]
         (extra,) = (like.extra,) if like else sample_set(rng, split, 1, *colours, family=layout.extra)
         area = layout.extra_area
         x, y = (float(rng.uniform(*axis)) for axis in area) if area else scene.start[:2]
         scene = replace(scene, extra=extra, extra_position=(x, y))
-    if layout.verbs:
-        scene = replace(scene, verb=int(rng.integers(len(layout.verbs))))
+    if layout.containers:
+        n = layout.n_aims
+        containers = like.containers if like else sample_set(rng, split, n, *colours, family=layout.containers)
+        scene = replace(scene, containers=containers, container_positions=layout.arrange_containers(rng, n))
+    if layout.aims:
+        scene = replace(scene, aim=int(rng.integers(layout.n_aims)))
     return scene
 
 
@@ -263,6 +294,8 @@ def _empty(scene: Scene) -> mujoco.MjSpec:
         add_object(spec, f"object{i}", thing, np.array(position), yaw)
     if scene.extra:
         add_object(spec, "extra", scene.extra, np.array(scene.extra_position), 0.0)
+    for i, (thing, position) in enumerate(zip(scene.containers, scene.container_positions, strict=True)):
+        add_object(spec, f"container{i}", thing, np.array(position), 0.0)
     return spec
 
 

@@ -27,7 +27,7 @@ class Collect:
     split: Split = "train"
     """Objects."""
     sets: Count = 1200
-    """Object sets; each has three objects, hence three tasks, or three for each verb."""
+    """Object sets; each has three objects, hence three tasks, or three for each verb or container."""
     seed: Seed = 0
     """Of everything."""
     out: Folder | None = None

@@ -23,6 +23,7 @@ ENVIRONMENTS = {
     "place": "daml/Place-v0",
     "pick-place": "daml/PickPlace-v0",
     "act": "daml/Act-v0",
+    "sort": "daml/Sort-v0",
 }
 """Short names, as the commands take them -> registered ids. A task of somebody's own is called "module:id"."""
 

@@ -17,7 +17,8 @@ IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
 class Evaluate:
     """Evaluate a policy: for every task it watches one video, then acts in new scenes; success with an interval.
 
-    Controls: `--video` shows something else, or nothing. There are wrong objects and verbs where there are verbs.
+    Controls: `--video` shows something else, or nothing. There are wrong objects, verbs and containers
+    where a video tells two things.
     """
 
     env: Env = "reach"
@@ -78,21 +79,21 @@ class Evaluate:
         )
         if "stages" in result:
             console.print("stages: " + ", ".join(f"{name} {rate:.3f}" for name, rate in result["stages"].items()))
-        if "verbs" in result:
+        if kind := result.get("aim"):
             console.print(
-                f"right verb {result['verb']:.3f} (chance {result['verb_chance']:.3f}); what was shown was done "
-                f"{result['as_shown']:.3f}; trials by what was asked (rows) and what was done, to any object:"
+                f"right {kind} {result[kind]:.3f} (chance {result[f'{kind}_chance']:.3f}); what was shown was done "
+                f"{result['as_shown']:.3f}; trials by the {kind} asked (rows) and done, with any object:"
             )
-            console.print(confusion_table(result["verbs"]))
+            console.print(confusion_table(result[f"{kind}s"]))
         if self.json:
             write_json(self.json, result)
 
 
-def confusion_table(verbs: dict[str, dict[str, int]]) -> str:
-    """Verb asked -> verb done -> number, as lines of text."""
-    names = list(next(iter(verbs.values())))
-    side = max(map(len, verbs))
-    lines = [[asked, *map(str, done.values())] for asked, done in verbs.items()]
+def confusion_table(counts: dict[str, dict[str, int]]) -> str:
+    """What was asked -> what was done -> number, as lines of text."""
+    names = list(next(iter(counts.values())))
+    side = max(map(len, counts))
+    lines = [[asked, *map(str, done.values())] for asked, done in counts.items()]
     return "\n".join(
         f"{asked:{side}}" + "".join(f"{text:>{len(name) + 2}}" for name, text in zip(names, texts, strict=True))
         for asked, *texts in [["", *names], *lines]

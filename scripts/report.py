@@ -237,7 +237,7 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
             f"<td class='n'>{row['tasks']}</td></tr>"
         )
     parts.append("</table>")
-    if "verbs" in said["rows"]["human"]:
+    if "aim" in said["rows"]["human"]:
         parts.append(confusion(said["rows"]))
     for kind in ("successes", "failures"):
         parts.append(f"<h3>The first {kind}</h3>" if pictures[kind] else f"<h3>No {kind}</h3>")
@@ -265,17 +265,19 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
 
 
 def confusion(rows: dict[str, dict[str, Any]]) -> str:
-    """How often the verb was right, and which were taken for which."""
-    parts = ["<table><tr><th>shown</th><th>right verb</th><th>did what was shown</th></tr>"]
+    """How often the second part of the goal was right, and which were taken for which."""
+    kind = rows["human"]["aim"]
+    parts = [f"<table><tr><th>shown</th><th>right {kind}</th><th>did what was shown</th></tr>"]
     for video, row in rows.items():
         parts.append(
-            f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['verb']:.3f}</td>"
+            f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row[kind]:.3f}</td>"
             f"<td class='n'>{row['as_shown']:.3f}</td></tr>"
         )
-    verbs = rows["human"]["verbs"]
-    done = "".join(f"<th>{html.escape(name)}</th>" for name in next(iter(verbs.values())))
-    parts.append(f"</table><h3>Verbs after a human's video: asked, and done</h3><table><tr><th></th>{done}</tr>")
-    for asked, counts in verbs.items():
+    found = rows["human"][f"{kind}s"]
+    done = "".join(f"<th>{html.escape(name)}</th>" for name in next(iter(found.values())))
+    title = f"{kind.capitalize()}s after a human's video: asked, and done"
+    parts.append(f"</table><h3>{title}</h3><table><tr><th></th>{done}</tr>")
+    for asked, counts in found.items():
         numbers = "".join(f"<td class='n'>{count}</td>" for count in counts.values())
         parts.append(f"<tr><td>{html.escape(asked)}</td>{numbers}</tr>")
     return "".join([*parts, "</table>"])

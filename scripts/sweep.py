@@ -158,7 +158,9 @@ class Sweep:
 def line(name: str, row: dict[str, Any]) -> str:
     """A row of the table."""
     interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
-    return f"{name:24s}  {row['success']:7.3f}  {interval}  {row['nearest']:12.3f}"
+    kind = row.get("aim")
+    second = f"  right {kind} {row[kind]:.3f}" if kind else ""
+    return f"{name:24s}  {row['success']:7.3f}  {interval}  {row['nearest']:12.3f}{second}"
 
 
 def draw(path: Path, rows: dict[str, dict[str, Any]], title: str) -> None:
@@ -177,6 +179,8 @@ def draw(path: Path, rows: dict[str, dict[str, Any]], title: str) -> None:
     ]
     axes.errorbar(success, heights, xerr=errors, fmt="o", capsize=3, label="success, 95 % interval")
     axes.plot([row["nearest"] for row in rows.values()], heights, "x", label="right object")
+    if kind := next(iter(rows.values())).get("aim"):
+        axes.plot([row[kind] for row in rows.values()], heights, "+", label=f"right {kind}")
     axes.axvline(1 / 3, color="grey", linestyle=":", label="chance, right object")
     axes.set(xlim=(-0.02, 1.02), yticks=list(heights), yticklabels=list(rows), title=title)
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=3, fontsize=8)

@@ -45,19 +45,19 @@ class Train:
     """
 
     env: str = "reach"
-    """Environment: reach, push, place, pick-place, act, or MODULE:ID of a task of your own (docs/your_own_task.md); all
-    is one policy for reach, push, place and pick-place."""
+    """Environment: reach, push, place, pick-place, act, sort, or MODULE:ID of a task of your own
+    (docs/your_own_task.md); all is one policy for reach, push, place and pick-place."""
     preset: str = "temporal"
     """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place), both,
-    precise (finds the goal more exactly, for longer), paper (the literal network and loss, for a GPU), paper-small (the
-    same, for an hour on a CPU), what these are compared with (docs/methods/baselines.md), or MODULE:NAME of a preset of
-    your own (docs/your_own_method.md)."""
+    precise and precise-temporal (find the goal more exactly, for longer), paper (the literal network and loss, for a
+    GPU), paper-small (the same, for an hour on a CPU), what these are compared with (docs/methods/baselines.md), or
+    MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None
     """Folder of the run; runs/ENV when not given."""
     sets: Count = 1200
-    """Object sets to collect of each environment; each has three tasks, or three for each verb."""
+    """Object sets to collect of each environment; each has three tasks, or three for each verb or container."""
     data: Path | None = None
     """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
     each environment, called by its name."""

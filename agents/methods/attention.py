@@ -49,7 +49,7 @@ def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     for number in range(BLOCKS):
         _init_block(psi, f"self{number}", generator)
         _init_block(psi, f"cross{number}", generator)
-    init_linear(psi, "logit", WIDTH, 1, generator)
+    init_linear(psi, "logit", WIDTH, sizes.told, generator)
     init_linear(psi, "context", WIDTH, BIAS_TRANSFORM, generator, gain=0.3)
     return {**head.without_learned_loss(sizes, generator), "psi": psi}
 
@@ -89,7 +89,7 @@ def watch(psi: Params, features: Tensor) -> Tensor:
 
 
 def look(psi: Params, tokens: Tensor, features: Tensor) -> Tensor:
-    """Log-attention [n, 1, cells] of images' features [n, CHANNELS, h, w], by what the video shows."""
+    """Log-attention [n, told, cells] of images' features [n, CHANNELS, h, w], by what the video shows."""
     x = linear(psi, "cell", with_place(features).flatten(-2).mT)  # [n, cells, WIDTH]
     for number in range(BLOCKS):
         x = block(psi, f"cross{number}", x, tokens)
@@ -101,7 +101,7 @@ def condition(meta: MetaParams, video: View) -> Watched:
     psi, theta = meta["psi"], meta["theta"]
     tokens = watch(psi, video.seen.features)
     context = theta["bias_transform"] + linear(psi, "context", tokens.mean(0))
-    asked = look(psi, tokens, video.seen.features[:1])[0, 0]
+    asked = look(psi, tokens, video.seen.features[:1])[0]
     return Watched(psi, tokens, head.Adapted({**theta, "bias_transform": context}, asked, meta["trunk"]["log_spread"]))
 
 

@@ -31,9 +31,10 @@ FINGERTIP, OPENING = slice(3), slice(10, 11)
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi of both parts."""
-    params = proposal.init(generator)
+    params = proposal.init(generator, sizes.told)
     init_conv(params, "follow", proposal.SPATIAL, FOLLOWED, (1, 1), generator)
-    return params | adap_net.init(generator, adap_net.moments(sizes) + adap_net.SIGHTS + 2 * FOLLOWED + END)
+    inputs = adap_net.moments(sizes) + adap_net.sights(sizes.told) + 2 * FOLLOWED + END
+    return params | adap_net.init(generator, inputs)
 
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
@@ -61,16 +62,16 @@ def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) ->
     frames = torch.cat(
         [adap_net.along(seen), motion(psi, proposed, watched, video), theta["end"].expand(len(watched), -1)], -1
     )
-    return proposal.spatial_loss(proposed, seen.log_attention[:, 0]) + adap_net.temporal_loss(psi, frames)
+    return proposal.spatial_loss(proposed, seen.log_told) + adap_net.temporal_loss(psi, frames)
 
 
 def motion(psi: Params, proposed: proposal.Proposal, watched: Tensor, video: View) -> Tensor:
-    """What moves along the video, told from the proposed place: [frames, SIGHTS + 2 * FOLLOWED]."""
+    """What moves along the video, told from the (first) proposed place: [frames, sights + 2 * FOLLOWED]."""
     height, width = watched.shape[-2:]
     places = grid(height, width, like=watched)
     # How is told from what, not what from how: the proposal learns from where the policy has to go alone.
     where = proposed.where.detach()
-    centre = where.exp() @ places
+    centre = where[0].exp() @ places
     followed = conv2d(psi, "follow", watched).flatten(-2).softmax(-1) @ places - centre  # [frames, FOLLOWED, 2]
     return torch.cat([adap_net.sight(video.seen.features, where, centre), followed.flatten(1)], -1)
 

@@ -34,7 +34,7 @@ def _init_contextual(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     psi: Params = {}
     init_conv(psi, "time1", 3 * CHANNELS, EMBEDDING, (KERNEL,), generator)
     init_conv(psi, "time2", EMBEDDING, EMBEDDING, (KERNEL,), generator)
-    return {**head.without_learned_loss(sizes, generator), "psi": _init_readout(psi, generator)}
+    return {**head.without_learned_loss(sizes, generator), "psi": _init_readout(psi, sizes, generator)}
 
 
 def _condition(meta: MetaParams, video: View) -> head.Adapted:
@@ -53,7 +53,7 @@ def recurrent(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
 def _init_recurrent(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     psi: Params = {}
     init_linear(psi, "gates", 3 * CHANNELS + EMBEDDING, 4 * EMBEDDING, generator, gain=0.5)
-    return {**head.without_learned_loss(sizes, generator), "psi": _init_readout(psi, generator)}
+    return {**head.without_learned_loss(sizes, generator), "psi": _init_readout(psi, sizes, generator)}
 
 
 def _watch(meta: MetaParams, video: View) -> tuple[MetaParams, Tensor, Tensor, head.Adapted]:
@@ -85,8 +85,8 @@ def lstm_step(psi: Params, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Ten
     return out.sigmoid() * cell.tanh(), cell
 
 
-def _init_readout(psi: Params, generator: torch.Generator) -> Params:
-    init_linear(psi, "query", EMBEDDING, CHANNELS, generator, gain=0.3)
+def _init_readout(psi: Params, sizes: Sizes, generator: torch.Generator) -> Params:
+    init_linear(psi, "query", EMBEDDING, sizes.told * CHANNELS, generator, gain=0.3)
     init_linear(psi, "context", EMBEDDING, BIAS_TRANSFORM, generator, gain=0.3)
     return psi
 

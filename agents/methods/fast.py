@@ -17,13 +17,13 @@ from daml import Params
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi of both parts."""
-    return proposal.init(generator) | adap_net.init(generator, adap_net.moments(sizes), gain=0.1)
+    return proposal.init(generator, sizes.told) | adap_net.init(generator, adap_net.moments(sizes), gain=0.1)
 
 
 def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """Spatial and temporal part."""
     proposed = proposal.propose(psi, video.seen.features)
-    spatial = proposal.spatial_loss(proposed, seen.log_attention[:, 0])
+    spatial = proposal.spatial_loss(proposed, seen.log_told)
     return spatial + adap_net.temporal_loss(psi, adap_net.along(seen))
 
 

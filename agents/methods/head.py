@@ -36,8 +36,8 @@ Loss = Callable[[Params, Params, View, meta_net.Activations], Tensor]
 
 
 class Adapted(NamedTuple):
-    """head: the adapted head.  log_asked: [cells], where in the video's first frame it would go.  log_spread: of the
-    final pose."""
+    """head: the adapted head.  log_asked: [told, cells], where in the video's first frame it would go.  log_spread: of
+    the final pose."""
 
     head: Params
     log_asked: Tensor
@@ -81,7 +81,7 @@ def adapt_head(
 
 def adapted(head: Params, meta: MetaParams, video: View) -> Adapted:
     """A head, and what it does with the video that it comes from."""
-    asked = meta_net.attend(head["query"][None], video.seen.features[:1])[0, 0]
+    asked = meta_net.attend(meta_net.queries(head), video.seen.features[:1])[0]
     return Adapted(head, asked, meta["trunk"]["log_spread"])
 
 
@@ -117,11 +117,15 @@ def outer_loss(hint: float) -> OuterLoss:
 def with_question(
     hint: float, scalars: dict[str, Tensor], outputs: dict[str, Tensor], targets: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The scalars of an outer loss with one more, "asked": minus the log mass that "log_asked" has around the goal in
-    the video's first frame. It counts `hint` times in "loss"; nothing changes where that is 0."""
+    """The scalars of an outer loss with one more, "asked": minus the log mass that "log_asked" [told, cells] has around
+    each place in the video's first frame, summed over as many places as it is of. It counts `hint` times in "loss";
+    nothing changes where that is 0."""
     if not hint:
         return scalars
-    asked = -log_mass_around(targets["shown_at"], outputs["log_asked"])
+    log_asked = outputs["log_asked"]
+    shown_at, is_told = known(targets["shown_at"][: len(log_asked)])
+    masses = torch.stack([log_mass_around(*each) for each in zip(shown_at, log_asked, strict=True)])
+    asked = -(masses * is_told[:, 0]).sum()
     return scalars | {"loss": scalars["loss"] + hint * asked, "asked": asked}
 
 

@@ -63,7 +63,7 @@ class Mixture(NamedTuple):
 
 
 class Adapted(NamedTuple):
-    """theta: the whole policy, adapted.  log_asked: [cells], where it sees the goal in the video's first frame."""
+    """theta: the whole policy, adapted.  log_asked: [1, cells], where it sees the goal in the video's first frame."""
 
     theta: Params
     log_asked: Tensor
@@ -167,7 +167,7 @@ def adapt_all(inner_steps: int, meta: MetaParams, video: View, *, watch: Watch =
     inner = learned(watch, temporal_loss, meta["psi"])
     rule = gradient_descent(meta.get("rates", RATE), clip=CLIP)
     theta = adapt(meta["theta"], video, loss=inner, rule=rule, n_steps=inner_steps)
-    return Adapted(theta, convolve(theta, video.seen[:1])[0, 0].flatten().log_softmax(0))
+    return Adapted(theta, convolve(theta, video.seen[:1])[0, :1].flatten(1).log_softmax(1))
 
 
 def predict(adapted: Adapted, inputs: View) -> dict[str, Tensor]:

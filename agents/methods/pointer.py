@@ -21,18 +21,18 @@ from daml import MetaParams, Params
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi: the proposal's alone."""
-    return proposal.init(generator)
+    return proposal.init(generator, sizes.told)
 
 
 def read_out(inner_steps: int, meta: MetaParams, video: View) -> head.Adapted:
     """The head with a query that points at what the proposal does; with zero steps as it is."""
     theta = dict(meta["theta"])
-    weights = proposal.propose(meta["psi"], video.seen.features).weights  # [frames, cells]
+    weights = proposal.propose(meta["psi"], video.seen.features).weights  # [frames, told, cells]
     cells = video.seen.features.flatten(-2)  # [frames, CHANNELS, cells]
-    told = torch.einsum("tc,tkc->k", weights, cells)
+    told = torch.einsum("tpc,tkc->pk", weights, cells).flatten()
     for _ in range(inner_steps):
-        attention = meta_net.attend(theta["query"][None], video.seen.features)[:, 0].exp()
-        usual = torch.einsum("t,tc,tkc->k", weights.sum(1), attention, cells)
+        attention = meta_net.attend(meta_net.queries(theta), video.seen.features).exp()
+        usual = torch.einsum("tp,tpc,tkc->pk", weights.sum(-1), attention, cells).flatten()
         step = (meta_net.TEMPERATURE * (told - usual)).clamp(-head.CLIP, head.CLIP)
         theta["query"] = theta["query"] + meta["rates"]["query"] * step
     return head.adapted(theta, meta, video)

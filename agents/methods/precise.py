@@ -1,4 +1,5 @@
-"""The `precise` preset: `fast` for what must be met within a centimetre, as in grasping.
+"""The `precise` preset: `fast` for what must be met within a centimetre, as in grasping; `precise-temporal` on its loss
+along the video instead.
 
 The camera is never quite in the same place, which moves everything in the image by about a centimetre on the table. So
 the trunk also looks at the image as a whole and corrects its points by what that says about the camera. What it learns
@@ -18,7 +19,7 @@ from agents import meta_net
 from agents.imitation import Imitator, encode
 from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
-from agents.methods import fast, head
+from agents.methods import fast, head, temporal
 from agents.view import REACHING, Sizes, View, known, scaled_point
 from daml import MetaParams, OuterLoss, Params
 from demos.glances import TABLE_POINTS
@@ -44,9 +45,9 @@ class Seen(NamedTuple):
     table: Tensor
 
 
-def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
-    """Those of `fast`, and what corrects the points."""
-    meta = head.init(sizes, generator, init_loss=fast.init_loss, more=3 * sizes.points * len(NEAR))
+def init(sizes: Sizes, generator: torch.Generator, *, init_loss: head.InitLoss) -> MetaParams:
+    """Those of `head`, and what corrects the points."""
+    meta = head.init(sizes, generator, init_loss=init_loss, more=3 * sizes.points * len(NEAR))
     trunk = meta["trunk"]
     init_conv(trunk, "whole1", CHANNELS + 2, CHANNELS, (3, 3), generator)
     init_conv(trunk, "whole2", CHANNELS, CHANNELS, (3, 3), generator)
@@ -129,8 +130,18 @@ def outer_loss(hint: float) -> OuterLoss:
 
 def precise(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
-    watch = partial(head.adapt_head, fast.loss, inner_steps, act=act)
-    usual = head.with_head(partial(init, sizes), watch, sizes)
+    return watching(fast.loss, fast.init_loss, inner_steps, sizes)
+
+
+def precise_temporal(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """The same policy on the loss of `temporal`, which proposes nothing."""
+    return watching(temporal.loss, temporal.init_loss, inner_steps, sizes)
+
+
+def watching(loss: head.Loss, init_loss: head.InitLoss, inner_steps: int, sizes: Sizes) -> Imitator:
+    """The policy with a learned loss."""
+    watch = partial(head.adapt_head, loss, inner_steps, act=act)
+    usual = head.with_head(partial(init, sizes, init_loss=init_loss), watch, sizes)
     return usual._replace(
         learner=usual.learner._replace(predict=predict, encode=partial(encode, perceive)),
         perceive=perceive,

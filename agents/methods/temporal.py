@@ -2,7 +2,8 @@
 
 The loss is convolutions over time and a squared norm, as published (Yu et al. 2018, arXiv 1802.01557). It sees what the
 policy computes for every frame and, which the paper does not say, how the policy looks at what moves
-(`agents.adap_net.sight`). The gradient of that attention is what points the policy at one object.
+(`agents.adap_net.sight`). The gradient of that attention is what points the policy at one object; and, where the video
+tells two places, a query of its own at each.
 """
 
 import torch
@@ -17,12 +18,12 @@ from daml import Params
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi."""
-    return adap_net.init(generator, adap_net.moments(sizes) + adap_net.SIGHTS)
+    return adap_net.init(generator, adap_net.moments(sizes) + adap_net.sights(sizes.told))
 
 
 def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """The learned loss of what the policy computes along the video, and of how it looks."""
-    frames = torch.cat([adap_net.along(seen), adap_net.sight(video.seen.features, seen.log_attention[0, 0])], -1)
+    frames = torch.cat([adap_net.along(seen), adap_net.sight(video.seen.features, seen.log_told[0])], -1)
     return adap_net.temporal_loss(psi, frames)
 
 

@@ -21,7 +21,7 @@ def some_tasks(seed: int = 0) -> Task:
         return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
 
     inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
-    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(2)}
+    targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(1, 2)}
     video = images(VIDEO)
     targets["end"] = numbers(REACHING.state)
     return Task(video, Example(inputs, targets))

@@ -295,7 +295,7 @@ def test_the_pointer_does_what_the_gradient_step_of_the_spatial_loss_does() -> N
     video = torch.utils._pytree.tree_map(lambda leaf: leaf[0].double(), encoded.support)
 
     def spatial(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> torch.Tensor:
-        return proposal.spatial_loss(proposal.propose(psi, video.seen.features), seen.log_attention[:, 0])
+        return proposal.spatial_loss(proposal.propose(psi, video.seen.features), seen.log_told)
 
     for inner_steps in (0, 1, 3):
         stepped = head.adapt_head(spatial, inner_steps, meta, video)

@@ -276,7 +276,7 @@ def test_a_batch_has_its_shapes(data):
     assert task.query.inputs["state"].shape == (6, QUERY_STEPS, 10)
     assert task.query.targets["action"].shape == (6, QUERY_STEPS, 3)
     assert task.query.targets["pose"].shape == (6, 1, 1, 3)
-    assert task.query.targets["shown_at"].shape == (6, 2)
+    assert task.query.targets["shown_at"].shape == (6, 1, 2)
 
 
 def test_a_policy_that_acts_on_the_first_image_gets_only_that(data):
@@ -463,7 +463,7 @@ def test_a_query_is_one_demonstration_of_the_same_task_from_its_first_step_on(da
         for i in range(6):
             at, goal = which(data, task, i)
             assert torch.equal(inputs["image"][i, 0], torch.from_numpy(data["robot_frames"][at, goal, 0]))
-            assert np.array_equal(targets["shown_at"][i], data["goal_pixels"][at, goal])
+            assert np.array_equal(targets["shown_at"][i, 0], data["goal_pixels"][at, goal])
             for k in range(QUERY_STEPS):
                 ((step,),) = rows(data["robot_states"][at, goal], inputs["state"][i, k].numpy())
                 assert np.array_equal(inputs["image"][i, k], data["robot_frames"][at, goal, step])

@@ -7,6 +7,7 @@ import pytest
 from demos.collect import demonstrate_set, describe
 from demos.errors import DemoError
 from demos.human import VIDEO_FPS, human_video
+from demos.motions import SORT_TIME
 from demos.record import demonstrate, record, shaken
 from demos.skills import SKILLS, find_skill
 from demos.tasks import n_goals, sample_task_set
@@ -171,7 +172,7 @@ def test_a_hand_begins_alike_whatever_it_is_about_to_do():
         assert start.opening == starts[0].opening
 
 
-@pytest.mark.parametrize("env_id", ["daml/Place-v0", "daml/PickPlace-v0"])
+@pytest.mark.parametrize("env_id", ["daml/Place-v0", "daml/PickPlace-v0", "daml/Sort-v0"])
 def test_the_human_puts_the_item_into_the_container(env_id):
     for seed, scene in enumerate(scenes(env_id, 20)):
         motion = SKILLS[env_id].motion(scene, np.random.default_rng(seed))
@@ -181,6 +182,19 @@ def test_the_human_puts_the_item_into_the_container(env_id):
         assert end[2] < goal[2], "below the rim"
         openings = [motion(t).opening for t in np.arange(0, 4, 0.05)]
         assert max(openings) - min(openings) > 0.02, "the hand opens"
+
+
+def test_nothing_of_the_first_half_of_a_video_tells_the_container():
+    """The same person takes the same item in the same way: up to the middle nothing differs, from there everything."""
+    for seed, scene in enumerate(scenes("daml/Sort-v0", 8)):
+        goals = [scene.with_goal(scene.layout.goal_number(1, container)) for container in range(3)]
+        videos = [human_video(goal, np.random.default_rng(seed), size=16).frames for goal in goals]
+        half = len(videos[0]) // 2
+        for i, j in ((0, 1), (1, 2), (0, 2)):
+            assert np.array_equal(videos[i][:half], videos[j][:half])
+            assert (videos[i][half + 4 :] != videos[j][half + 4 :]).any((1, 2, 3)).all()
+        motion = SKILLS["daml/Sort-v0"].motion(goals[0], np.random.default_rng(seed))
+        assert motion(SORT_TIME / 2).things["object1"][2] > 0.06, "it is held up by then"
 
 
 @every_env
@@ -198,6 +212,7 @@ def test_the_human_moves_one_body_at_most_and_the_model_has_it(env_id):
 def test_only_the_motion_tells_the_goals_of_a_set_apart(env_id):
     tasks = sample_task_set(0, "train", 0, env_id=env_id)
     assert tasks.robot_scenes[0].extra == tasks.human_scene.extra
+    assert tasks.robot_scenes[0].containers == tasks.human_scene.containers
     videos = [
         human_video(env_id, tasks.human_scene.with_goal(g), tasks.motion(g), size=32) for g in range(n_goals(env_id))
     ]

@@ -89,12 +89,12 @@ def test_success_needs_the_goal_for_the_whole_hold():
 @given(st.integers(0, 14))
 def test_a_goal_is_an_object_and_a_verb(number):
     scene = scene_of().with_goal(number)
-    assert scene.layout.goal_number(scene.goal, scene.verb) == number
+    assert scene.layout.goal_number(scene.goal, scene.aim) == number
 
 
 def test_a_verb_that_there_is_not_is_an_error():
-    with pytest.raises(EnvError, match="verb: got 5, allowed 0 to 4"):
-        replace(scene_of(), verb=5)
+    with pytest.raises(EnvError, match="aim: got 5, allowed 0 to 4"):
+        replace(scene_of(), aim=5)
 
 
 def test_left_right_and_away_are_so_in_the_picture():

@@ -7,13 +7,13 @@ from env_experts import EXPERTS, SMALL, make, play
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs import acting, pick_place, placing, pushing
+from envs import acting, pick_place, placing, pushing, sorting
 from envs.objects import ITEMS, OPEN_CONTAINERS, SPLITS, kinds
 from envs.robot import GRIPPER_OPENING
 from envs.scene import robot_model, sample_scene
 
-GRIPPING = ["daml/Act-v0", "daml/PickPlace-v0", "daml/Place-v0", "daml/Push-v0"]
-LAYOUTS = [acting.ACTING, pushing.PUSHING, placing.PLACING, pick_place.PICKING]
+GRIPPING = ["daml/Act-v0", "daml/PickPlace-v0", "daml/Place-v0", "daml/Push-v0", "daml/Sort-v0"]
+LAYOUTS = [acting.ACTING, pushing.PUSHING, placing.PLACING, pick_place.PICKING, sorting.SORTING]
 
 
 @pytest.fixture(params=GRIPPING)
@@ -100,6 +100,8 @@ def test_items_fit_between_the_fingers_and_into_containers(seed, split):
         assert item.kind in kinds(split)
     assert scene.extra.shape in OPEN_CONTAINERS.shapes
     assert scene.extra.kind in kinds(split, OPEN_CONTAINERS)
+    for container in sample_scene(np.random.default_rng(seed), split, layout=sorting.SORTING).containers:
+        assert container.kind in kinds(split, OPEN_CONTAINERS)
 
 
 def test_containers_are_split_without_overlap():
