@@ -7,6 +7,7 @@ import torch
 
 from agents.errors import AgentError
 from agents.evaluation import VIDEOS, Aimed, evaluate, shown_in
+from agents.learners import Imitation
 from agents.presets import PRESETS
 from agents.view import Sizes
 from daml import MetaParams
@@ -44,7 +45,7 @@ def fresh() -> tuple:
 def test_a_wrong_video_shows_another_goal_of_the_same_set(env_id, video, object_changes, aim_changes) -> None:
     tasks, n, parts = sample_task_set(3, "test", 0, env_id=env_id), n_goals(env_id), SKILLS[env_id].layout.goal_parts
     env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
-    every = [human_video(tasks.human_scene.with_goal(g), tasks.motion(g), size=16).frames for g in range(n)]
+    every = [human_video(env_id, tasks.human_scene.with_goal(g), tasks.motion(g), size=16).frames for g in range(n)]
     for goal in range(n):
         frames = VIDEOS[video](tasks, goal, env).frames
         (shown,) = [g for g, known in enumerate(every) if np.array_equal(frames, known)]
@@ -75,6 +76,7 @@ def test_halves_of_a_video_are_as_long_and_have_all_their_frames(monkeypatch, n:
 
 
 def test_a_wrong_verb_where_there_are_none_is_an_error() -> None:
+    policy = Imitation(*fresh())
     with pytest.raises(AgentError, match=r"video: got 'wrong-verb', allowed .* in daml/Push-v0"):
         evaluate(policy, env_id="daml/Push-v0", split="test", tasks=1, trials=1, seed=0, video="wrong-verb")
 

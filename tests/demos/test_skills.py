@@ -188,7 +188,7 @@ def test_nothing_of_the_first_half_of_a_video_tells_the_container():
     """The same person takes the same item in the same way: up to the middle nothing differs, from there everything."""
     for seed, scene in enumerate(scenes("daml/Sort-v0", 8)):
         goals = [scene.with_goal(scene.layout.goal_number(1, container)) for container in range(3)]
-        videos = [human_video(goal, np.random.default_rng(seed), size=16).frames for goal in goals]
+        videos = [human_video("daml/Sort-v0", goal, np.random.default_rng(seed), size=16).frames for goal in goals]
         half = len(videos[0]) // 2
         for i, j in ((0, 1), (1, 2), (0, 2)):
             assert np.array_equal(videos[i][:half], videos[j][:half])

@@ -38,7 +38,10 @@ def test_every_row_has_a_name_of_its_own_and_one_is_the_usual(what: str) -> None
 
 def test_controls_are_all_that_can_be_shown() -> None:
     assert {row.name for row in SWEEPS["controls"]("reach")} == set(shown_in("daml/Reach-v0")) < set(SHOWN)
-    assert {row.name for row in SWEEPS["controls"]("act")} == set(SHOWN)
+    acting, sorting = ({row.name for row in SWEEPS["controls"](env)} for env in ("act", "sort"))
+    assert acting | sorting == set(SHOWN)
+    assert acting - sorting == {"wrong-verb"}
+    assert "wrong-container" in sorting - acting
 
 
 def test_a_table_has_the_levels_that_its_environment_has() -> None:
