@@ -20,19 +20,20 @@ SIDED = ("daml/Act-v0",)
 """Environments whose task has a left and a right: what is shown and what is done are mirrored together."""
 
 
-def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str) -> None:
+def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, env_id: str | None) -> None:
     """Changes the tasks of one set in place.
 
     Args:
         rows: "video", "shown_at", "image", "state", "action", "pose", "end" and, if there are any,
             the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
-        env_id: whose tasks they are.
+        env_id: whose tasks they are; of others nobody knows what stays the same in the mirror: their colours change
+            alone.
     """
     alike = [rows[name] for name in ("video", "image", "lesson_frames", "glance_frames") if name in rows]
     for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
         frames[:] = recoloured
-    other_side = rng.random() < 0.5
+    other_side = env_id is not None and rng.random() < 0.5
     if other_side:  # a human who comes from there
         _mirror(rows, video=mirrored_frames, shown_at=mirrored_pixels)
     robot_too = other_side if env_id in SIDED else env_id in SYMMETRIC and rng.random() < 0.5

@@ -11,7 +11,7 @@ import numpy as np
 
 from demos.errors import DemoError
 from demos.glances import glances
-from demos.human import VIDEO_FPS, frames_before_touched, human_video
+from demos.human import VIDEO_FPS, human_video
 from demos.processes import pool
 from demos.record import demonstrate, demonstration, shaken
 from demos.skills import find_skill
@@ -123,7 +123,6 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         episode = demonstrate(env, robot, n_steps=info.steps, disturb=shaken(rng, skill.disturbance))
         video = human_video(human, tasks.motion(goal), size=info.size)
         rows["human_frames"].append(video.frames)
-        rows["goal_frames"].append(np.array(frames_before_touched(human, tasks.motion(goal), video.times)))
         rows["goal_pixels"].append(project(human.look, human.tops[human.goal] * [1, 1, 0.5]))
         rows["robot_frames"].append(episode.images)
         rows["robot_states"].append(episode.states)

@@ -15,9 +15,6 @@ VIDEO_FPS = 8.0
 _SLOWER = 0.25  # share of the time that the slowest person takes longer, for each 1 on the dial of style
 
 
-_MOVED = 0.005  # [m] from where the goal object stood, at which it is no longer there
-
-
 def human_video(
     scene: Scene,
     rng: np.random.Generator,
@@ -55,16 +52,3 @@ def human_video(
         frames.append(camera.draw(data))
     camera.close()
     return Video(np.stack(frames), times)
-
-
-def frames_before_touched(scene: Scene, rng: np.random.Generator, times: np.ndarray) -> int:
-    """How many of the first frames of a human's video show the goal object where it stood at first.
-
-    Args:
-        scene, rng: as in `human_video`.
-        times: [T] of its frames [s].
-    """
-    motion, name = skill_of(scene).motion(scene, rng), f"object{scene.goal}"
-    places = [motion(float(time)).things.get(name, np.zeros(3)) for time in times]
-    moved = np.linalg.norm(np.subtract(places, places[0]), axis=1) > _MOVED
-    return int(np.argmax(moved)) if moved.any() else len(times)
