@@ -3,16 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from agents.errors import AgentError
 from agents.imitation import Imitator
 from agents.presets import Preset
-from agents.view import Sizes
+from agents.view import OURS, Scale, Sizes, Units
 from demos.collect import collect, describe
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.storage import Dataset, open_dataset
 
 GLANCES = 10
 """Collected of each set, for a policy that looks at them (`demos.glances`)."""
+STILL = 1e-6
+"""Standard deviation below which a number counts as one that never changes."""
 
 
 def check_batch(preset: Preset, env_ids: Sequence[str]) -> None:
@@ -90,12 +94,34 @@ def sizes_in(env_id: str) -> Sizes:
 
 
 def common_sizes(datasets: Sequence[Dataset]) -> Sizes:
-    """Sizes that the states, actions and points of all datasets fit into."""
+    """Sizes that the states, actions and points of all datasets fit into, and their robot's units."""
     infos = [dataset.info for dataset in datasets]
     state, action, points, told = (
         max(getattr(info, name) for info in infos) for name in ("state", "action", "points", "told")
     )
-    return Sizes(state, action, points, told)
+    return Sizes(state, action, points, told, units_of(datasets[0]))
+
+
+def units_of(dataset: Dataset) -> Units:
+    """Of a dataset's robot: known of the one here; of another, mean and standard deviation in the sets to train on, and
+    bounds that are those of its actions there."""
+    info = dataset.info
+    if info.env_id is not None:
+        return OURS
+    lengths = dataset.lengths[: info.n_sets - info.held_out]
+    there = np.arange(info.steps) < lengths[..., None]  # [sets, goals, steps]
+    states, actions = (dataset[name][: len(lengths)][there] for name in ("robot_states", "robot_actions"))
+    state = _spread(states)
+    point = [tuple(each[i] for i in info.fingertip) for each in state]
+    low, high = (tuple(map(float, bound)) for bound in (actions.min(0), actions.max(0)))
+    return Units(state, _spread(actions), Scale(*point) if info.fingertip else OURS.point, low, high)
+
+
+def _spread(rows: np.ndarray) -> Scale:
+    """Mean and standard deviation of the numbers in rows [n, k]; 1 for what never changes."""
+    deviation = rows.std(0, dtype=np.float64)
+    deviation[deviation < STILL] = 1.0
+    return Scale(tuple(rows.mean(0, dtype=np.float64).tolist()), tuple(deviation.tolist()))
 
 
 def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset], device: str) -> MixedTasks:

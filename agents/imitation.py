@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from agents.errors import AgentError
-from agents.view import Sizes, View, scaled_state
+from agents.view import OURS, Sizes, Units, View, scaled_state, scaled_targets
 from daml import Example, MetaLearner, MetaParams, OuterLoss, Task
 from demos.distribution import Wanted
 from demos.record import Actor
@@ -56,7 +56,7 @@ class Imitator(NamedTuple):
     support: "Support" = watch
 
 
-def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
+def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = OURS) -> Task:
     """Perceives every image of a meta-batch at once: the `encode` of a learner, once `perceive` is bound.
 
     Args:
@@ -64,11 +64,12 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
         meta: the meta-parameters.
         tasks: support uint8 [tasks, frames, H, W, 3]; query inputs "image" uint8 [tasks, n, H, W, 3] and "state"
             [tasks, m, state].
+        units: of the robot.
 
     Returns:
-        The same tasks with a `View` as support and one as query inputs.
+        The same tasks with a `View` as support and one as query inputs, and `scaled_targets`.
     """
-    video, image, state = tasks.support, tasks.query.inputs["image"], scaled_state(tasks.query.inputs["state"])
+    video, image, state = tasks.support, tasks.query.inputs["image"], scaled_state(tasks.query.inputs["state"], units)
     shown, asked = video.shape[:2], image.shape[:2]
     seen = perceive(meta, torch.cat([video.flatten(0, 1), image.flatten(0, 1)]))
     support = pytree.tree_map(lambda leaf: leaf[: shown.numel()].unflatten(0, shown), seen)
@@ -76,7 +77,7 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task) -> Task:
     # The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018).
     return Task(
         View(support, torch.zeros_like(state[:, :1]).expand(*shown, -1)),
-        Example(View(query, state), tasks.query.targets),
+        Example(View(query, state), scaled_targets(tasks.query.targets, units)),
     )
 
 
@@ -104,7 +105,8 @@ class Policy:
         """
         if (missing := self.imitator.sizes.state - len(state)) < 0:
             raise AgentError(f"robot's state: got {len(state)} numbers, allowed up to {self.imitator.sizes.state}")
-        return scaled_state(F.pad(torch.tensor(state[None], device=device_of(self.meta)), (0, missing), value=nan))
+        padded = F.pad(torch.tensor(state[None], device=device_of(self.meta)), (0, missing), value=nan)
+        return scaled_state(padded, self.imitator.sizes.units)
 
     @torch.no_grad()
     def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
@@ -112,17 +114,21 @@ class Policy:
         return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state)))
 
     def actor(self) -> Actor:
-        """Who acts in one episode, from its first observation on; the action is float32 [action] in [-1, 1].
+        """Who acts in one episode, from its first observation on; the action is float32 [action], in the robot's own
+        units and inside their bounds: for the robot here [-1, 1].
 
         A policy that acts on the first image only goes by the robot's state from there: the goal stands still, and late
         images show the arm where it was.
         """
         seen: list[Any] = []
+        units = self.imitator.sizes.units
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
             if not seen or self.imitator.wanted.images == "every":
                 seen[:] = [self.look(observation["image"])]
-            return self.outputs(seen[0], observation["state"])["action"][0].clamp(-1, 1).cpu().numpy()
+            action = units.action.from_unit(self.outputs(seen[0], observation["state"])["action"][0])
+            low, high = (action.new_tensor(bound[: len(action)]) for bound in (units.low, units.high))
+            return action.clamp(low, high).cpu().numpy()
 
         return act
 

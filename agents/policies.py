@@ -16,7 +16,7 @@ from agents.cards import card
 from agents.errors import AgentError
 from agents.imitation import Imitator, Policy, adapt_to_video
 from agents.presets import Preset, find_preset
-from agents.view import Sizes
+from agents.view import Sizes, sizes_from
 from daml import MetaParams, load, save
 from daml.files import write_json, write_text
 from demos.skills import find_skill
@@ -113,7 +113,7 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
     folder = given / "policy" if (given / "policy" / CONFIG).exists() else given
     try:
         said = json.loads((folder / CONFIG).read_text())
-        config = PolicyConfig(**said | {"sizes": Sizes(*said["sizes"])})
+        config = PolicyConfig(**said | {"sizes": sizes_from(said["sizes"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise AgentError(
             f"policy: got {where} ({error}), allowed a folder that `daml train` wrote or {bundled()}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from demos.errors import DemoError
 from demos.glances import glances
-from demos.human import VIDEO_FPS, frames_before_touched, human_video
+from demos.human import VIDEO_FPS, human_video
 from demos.processes import pool
 from demos.record import demonstrate, demonstration, shaken
 from demos.skills import find_skill
@@ -112,20 +112,24 @@ def collect(
 
 
 def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
-    """All demonstrations of one set, as the rows of the dataset's arrays."""
-    skill = find_skill(info.env_id)
-    tasks = sample_task_set(info.seed, info.split, index, env_id=info.env_id)
-    env = gymnasium.make(info.env_id, image_size=info.size, disable_env_checker=True)
+    """All demonstrations of one set, as the rows of the dataset's arrays.
+
+    Raises:
+        DemoError: the dataset is of no environment here.
+    """
+    if (env_id := info.env_id) is None:
+        raise DemoError("demonstrations of a set: got a dataset of no environment, allowed one of a registered id")
+    skill = find_skill(env_id)
+    tasks = sample_task_set(info.seed, info.split, index, env_id=env_id)
+    env = gymnasium.make(env_id, image_size=info.size, disable_env_checker=True)
     rng = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
     rows: dict[str, list[np.ndarray]] = defaultdict(list)
     for goal in range(info.n_goals):
         human = tasks.human_scene.with_goal(goal)
         robot = tasks.robot_scenes[0].with_goal(goal)
         episode = demonstrate(env, robot, n_steps=info.steps, disturb=shaken(rng, skill.disturbance))
-        video = human_video(info.env_id, human, tasks.motion(goal), size=info.size)
+        video = human_video(env_id, human, tasks.motion(goal), size=info.size)
         rows["human_frames"].append(video.frames)
-        still = frames_before_touched(info.env_id, human, tasks.motion(goal), video.times)
-        rows["goal_frames"].append(np.array(still))
         told = skill.goal_points(human)[: skill.n_told]
         rows["goal_pixels"].append(project(human.look, told * [1, 1, 0.5]).ravel())
         rows["robot_frames"].append(episode.images)
@@ -136,7 +140,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
     if info.lessons:
         arrays |= lessons(env, tasks, n_steps=info.steps)
     if info.glances:
-        arrays |= glances(env, env_id=info.env_id, split=info.split, seed=info.seed, index=index, n=info.glances)
+        arrays |= glances(env, env_id=env_id, split=info.split, seed=info.seed, index=index, n=info.glances)
     env.close()
     return arrays
 

@@ -40,6 +40,20 @@ def goals_a_set(env_id: str, n_tasks: int) -> int:
     raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {numbers} in {env_id}")
 
 
+def goals_of_ragged(least: int, n_tasks: int) -> int:
+    """The same for sets of different numbers of goals, `least` in the smallest: as many of each set as it has.
+
+    Raises:
+        DemoError: no number from 2 to `least` divides `n_tasks`.
+    """
+    if found := [number for number in range(least, 1, -1) if n_tasks > 0 and n_tasks % number == 0]:
+        return found[0]
+    raise DemoError(
+        f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of one of the numbers 2 to {least}, the goals of "
+        "the smallest set"
+    )
+
+
 class Wanted(NamedTuple):
     """What a policy wants of a dataset.
 
@@ -48,7 +62,8 @@ class Wanted(NamedTuple):
     states: steps of a demonstration that it imitates: the first one, where only the video tells, and later ones.
     until: share of a demonstration that the later ones are drawn from.
     pose: what it should know of the scene: the goal's points, as the simulator has them; or where the demonstration's
-        fingertip ends, and nothing of any other point.
+        fingertip ends, and nothing of any other point, as it also is where nobody knows the goal's points.
+    placed: whether it cannot do without the goal's points.
     glances: images of `demos.glances` for each task, besides its first image: it is asked where the goal is, but not to
         act.
     lessons: whether the robot shows the task (`demos.types.Demonstration`), with its actions, and not a human.
@@ -59,6 +74,7 @@ class Wanted(NamedTuple):
     states: int = 8
     until: float = 1.0
     pose: Literal["goal", "end"] = "goal"
+    placed: bool = False
     glances: int = 0
     lessons: bool = False
 
@@ -78,7 +94,7 @@ class SetTasks:
 
         Raises:
             DemoError: the videos are shorter, a set has fewer glances, glances are not asked for besides first images,
-                or there are no lessons.
+                there are no lessons, or no goal points where it takes them.
         """
         info = dataset.info
         if not 2 <= wanted.frames <= info.video_frames:
@@ -92,13 +108,20 @@ class SetTasks:
             raise DemoError(f"glances of a task: got {wanted.glances} with images {wanted.images!r}, allowed 'first'")
         if wanted.lessons and not info.lessons:
             raise DemoError(f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1")
+        if wanted.placed and np.isnan(dataset["goal_points"]).any():
+            raise DemoError(
+                f"goal points: got none in {dataset.folder}, allowed a dataset of `daml collect`; or a preset that "
+                "does without them, such as temporal"
+            )
         self._data, self._wanted, self._augment, self._device = dataset, wanted, augmented, torch.device(device)
+        self._lengths, self._sets = dataset.lengths, info.n_sets - info.held_out
+        self._goals = (self._lengths > 0).sum(1)  # of each set
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
 
         Args:
-            n_tasks: as `goals_a_set` allows.
+            n_tasks: as `goals_a_set` allows, or, where sets differ, `goals_of_ragged`.
             rng: source of all randomness.
 
         Returns:
@@ -112,16 +135,19 @@ class SetTasks:
             "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info, wanted = self._data.info, self._wanted
-        each = goals_a_set(info.env_id, n_tasks)
-        if n_tasks > (most := info.n_sets * each):
-            raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed up to {most} of {info.n_sets} sets")
-        sets = np.repeat(rng.choice(info.n_sets, n_tasks // each, replace=False), each)
-        goals = np.tile(np.arange(info.n_goals), (n_tasks // each, 1))
+        each = self.goals_a_set(n_tasks)
+        # Of few sets some are drawn twice: at other moments, in other colours.
+        drawn = rng.choice(self._sets, n_tasks // each, replace=n_tasks // each > self._sets)
+        goals = np.tile(np.arange(info.n_goals), (len(drawn), 1))
         if each < info.n_goals:
-            goals = rng.permuted(goals, axis=1)[:, :each]
-        goals = goals.flatten()
+            goals = rng.permuted(goals, axis=1)
+            none = goals >= self._goals[drawn, None]  # of a set that has fewer: last
+            goals = np.take_along_axis(goals, none.argsort(axis=1, kind="stable"), 1)[:, :each]
+        sets, goals = np.repeat(drawn, each), goals.flatten()
+        lengths = self._lengths[sets, goals]
         video = _spread(rng, n_tasks, wanted.frames, info.video_frames)
-        later = rng.integers(1, max(2, int(wanted.until * info.steps)), (n_tasks, wanted.states - 1))
+        ends = np.maximum(2, (wanted.until * lengths).astype(int))
+        later = rng.integers(1, ends[:, None], (n_tasks, wanted.states - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         arrays = {
@@ -131,7 +157,7 @@ class SetTasks:
             "state": self._data["robot_states"][at, goal, steps],
             "action": self._data["robot_actions"][at, goal, steps],
             "pose": self._pose(sets, goals)[:, None],
-            "end": self._data["robot_states"][sets, goals, -1],
+            "end": self._data["robot_states"][sets, goals, lengths - 1],
         }
         if wanted.lessons:
             arrays |= {name: self._data[name][sets, goals] for name in LESSON}
@@ -139,7 +165,8 @@ class SetTasks:
             which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : wanted.glances]
             arrays |= {name: self._data[name][at, which] for name in GLANCE}
         if self._augment:
-            mirror = find_skill(info.env_id).mirror
+            # Of what nobody here knows, nobody knows what stays the same in the mirror.
+            mirror = find_skill(info.env_id).mirror if info.env_id else "nothing"
             for start in range(0, n_tasks, each):
                 augment({name: array[start : start + each] for name, array in arrays.items()}, rng, mirror)
         if wanted.glances:
@@ -150,12 +177,25 @@ class SetTasks:
         inputs, targets = ({name: tensors[name] for name in names if name in tensors} for names in (INPUTS, TARGETS))
         return Task(_lesson(tensors) if wanted.lessons else tensors["video"], Example(inputs, targets))
 
+    def goals_a_set(self, n_tasks: int) -> int:
+        """How many goals of each set a meta-batch of `n_tasks` has.
+
+        Raises:
+            DemoError: there is no such number.
+        """
+        info = self._data.info
+        if info.env_id is None or info.ragged:
+            return goals_of_ragged(int(self._goals[: self._sets].min()), n_tasks)
+        return goals_a_set(info.env_id, n_tasks)
+
     def _pose(self, sets: np.ndarray, goals: np.ndarray) -> np.ndarray:
         """What a policy should know of the scenes of tasks: [tasks, points, 3] [m], NaN where that is not told."""
         points = self._data["goal_points"][sets, goals]
         if self._wanted.pose == "end":
             points[:] = nan
-            points[:, 0] = self._data["robot_states"][sets, goals, -1, :3]
+        if fingertip := list(self._data.info.fingertip):
+            ends = self._data["robot_states"][sets, goals, self._lengths[sets, goals] - 1][:, fingertip]
+            points[:, 0] = np.where(np.isnan(points[:, 0]), ends, points[:, 0])
         return points
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:

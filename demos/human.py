@@ -13,7 +13,6 @@ from envs.scene import Scene, human_model
 
 VIDEO_FPS = 8.0
 """Frames a second of the videos that are collected for meta-training."""
-_MOVED = 0.005  # [m] from where the goal object stood, at which it is no longer there
 
 
 def human_video(
@@ -54,16 +53,3 @@ def human_video(
         frames.append(camera.draw(data))
     camera.close()
     return Video(np.stack(frames), times)
-
-
-def frames_before_touched(env_id: str, scene: Scene, rng: np.random.Generator, times: np.ndarray) -> int:
-    """How many of the first frames of a human's video show the goal object where it stood at first.
-
-    Args:
-        env_id, scene, rng: as in `human_video`.
-        times: [T] of its frames [s].
-    """
-    motion, name = find_skill(env_id).motion(scene, rng), f"object{scene.goal}"
-    places = [motion(float(time)).things.get(name, np.zeros(3)) for time in times]
-    moved = np.linalg.norm(np.subtract(places, places[0]), axis=1) > _MOVED
-    return int(np.argmax(moved)) if moved.any() else len(times)

@@ -1,10 +1,10 @@
 """A dataset of demonstrations on disk: memory-mapped arrays, written set by set, safe against being stopped.
 
 dataset.json        what it is: environment, split, seed, sizes, format version
+lengths.npy         int64   [sets, goals]     steps of each demonstration, 0 where a set has no such goal; if "ragged"
 human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
 goal_pixels.npy     float32 [sets, goals, 2 * told]  where the places that the human's video tells are in it, (x, y) in
-                                                     [0, 1], the goal object's first...
-goal_frames.npy     int64   [sets, goals]     ...which is there in so many of its first frames: then it is moved
+                                                     [0, 1], the goal object's first
 robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
@@ -19,13 +19,15 @@ glance_pixels.npy   float32 [sets, glances, goals, points, 2]  ...where that is 
 glance_table.npy    float32 [sets, glances, 4, 2]  ...and how far four points of the table are from where the
                                                        usual camera sees them
 done/               an empty file for each set that is complete
+
+Numbers that nobody knows are NaN, as are those behind the end of a demonstration that is shorter than others.
 """
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
@@ -35,21 +37,27 @@ from demos.errors import DemoError
 from demos.glances import TABLE_POINTS
 from demos.skills import find_skill
 
-FORMAT = 4
+FORMAT = 5
 """Version of the layout above."""
+READ = (4, FORMAT)
+"""Versions that are read: 4 had an array more, that nothing asked for."""
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
     """What a dataset holds.
 
-    env_id: registered id.  split: of the objects.  seed: of everything.  n_sets, n_goals, video_frames, steps: counts.
-    size: side of the frames [px].  state, action: numbers in each.  points: goal points of a task.  told: so many of
-    them the video tells, the first ones.  glances: single images of a set in further scenes, see `demos.glances`.
-    lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
+    env_id: registered id; None for a robot and tasks of which there is no environment here.  split: of the objects.
+    seed: of everything.  n_sets, n_goals, video_frames, steps: counts, where sets differ the largest.  size: side of
+    the frames [px].  state, action: numbers in each.  points: goal points of a task.  told: so many of them the
+     video tells, the first ones.  glances: single images of a set
+    in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's scene, of each task: 0
+    or 1.  ragged: 1 where sets have different numbers of goals, or demonstrations of steps, or may have.  held_out: so
+    many sets, the last ones, are for evaluation alone.  fingertip: which numbers of the state are its x, y and z [m];
+    none where nobody knows.
     """
 
-    env_id: str
+    env_id: str | None
     split: str
     seed: int
     n_sets: int
@@ -64,6 +72,9 @@ class DatasetInfo:
     lessons: int
     format: int = FORMAT
     told: int = 1
+    ragged: int = 0
+    held_out: int = 0
+    fingertip: tuple[int, ...] = (0, 1, 2)
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
         """Name -> (dtype, shape) of every array."""
@@ -71,12 +82,13 @@ class DatasetInfo:
         arrays: dict[str, tuple[type, tuple[int, ...]]] = {
             "human_frames": (np.uint8, (*lead, self.video_frames, *image)),
             "goal_pixels": (np.float32, (*lead, 2 * self.told)),
-            "goal_frames": (np.int64, lead),
             "robot_frames": (np.uint8, (*lead, self.steps, *image)),
             "robot_states": (np.float32, (*lead, self.steps, self.state)),
             "robot_actions": (np.float32, (*lead, self.steps, self.action)),
             "goal_points": (np.float32, (*lead, self.points, 3)),
         }
+        if self.ragged:
+            arrays["lengths"] = (np.int64, lead)
         if self.lessons:
             arrays |= {
                 "lesson_frames": (np.uint8, (*lead, *image)),
@@ -105,6 +117,12 @@ class Dataset:
     def __getitem__(self, name: str) -> np.ndarray:
         return self._arrays[name]
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """Steps of each demonstration, int [sets, goals]; 0 where a set has no such goal."""
+        info = self.info
+        return self["lengths"] if info.ragged else np.full((info.n_sets, info.n_goals), info.steps)
+
     def missing(self) -> list[int]:
         """Indices of the sets that are not complete yet."""
         done = {path.name for path in (self.folder / "done").glob("*")}
@@ -127,10 +145,10 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
         DemoError: the folder holds something else.
     """
     if (folder / "dataset.json").exists():
-        found = _read_info(folder)
-        if found != info:
+        found = read_info(folder)
+        if found != replace(info, format=found.format):
             raise DemoError(f"dataset {folder}: got {found}, allowed {info}; choose another folder or delete it")
-        return Dataset(folder, info, "r+")
+        return Dataset(folder, found, "r+")
     if folder.exists() and not (folder.is_dir() and {path.name for path in visible(folder)} <= _names(info)):
         raise DemoError(f"dataset folder {folder}: got a folder with other files, allowed a new or empty one")
     (folder / "done").mkdir(parents=True, exist_ok=True)
@@ -151,7 +169,7 @@ def open_dataset(folder: Path) -> Dataset:
     Raises:
         DemoError: none there, of another format, or unfinished.
     """
-    info = _read_info(folder)
+    info = read_info(folder)
     size = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in info.arrays().values())
     dataset = Dataset(folder, info, None if size <= IN_MEMORY_BYTES else "r")
     if missing := dataset.missing():
@@ -183,19 +201,33 @@ def _load(path: Path, mode: Literal["r", "r+"] | None, dtype: type, shape: tuple
     return array
 
 
-def _read_info(folder: Path) -> DatasetInfo:
+def read_info(folder: Path) -> DatasetInfo:
+    """What a dataset holds, complete or not.
+
+    Raises:
+        DemoError: none there, or of another format.
+    """
     path = folder / "dataset.json"
     try:
-        info = DatasetInfo(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        said = json.loads(path.read_text())
+        info = DatasetInfo(**said | {"fingertip": tuple(said.get("fingertip", DatasetInfo.fingertip))})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DemoError(
             f"dataset {folder}: got no readable dataset.json ({error}), allowed a `daml collect` folder"
         ) from error
     for field in fields(info):
         value = getattr(info, field.name)
-        if type(value) is not field.type:
+        if type(value) not in _kinds(field.type):
             raise DemoError(f"dataset {folder}: got {field.name} {value!r} in dataset.json, allowed {field.type}")
-    if info.format != FORMAT:
+    if info.format not in READ:
         raise DemoError(f"dataset {folder}: got format {info.format}, allowed {FORMAT}; collect it again")
-    find_skill(info.env_id, named_in=folder)
+    if info.env_id is not None:
+        find_skill(info.env_id, named_in=folder)
     return info
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types of what an annotated field holds."""
+    if get_origin(hint) is tuple:
+        return (tuple,)
+    return get_args(hint) or (hint,)

@@ -15,7 +15,7 @@ from agents import adap_net, meta_net, proposal
 from agents.imitation import Imitator
 from agents.layers import conv2d, grid, init_conv
 from agents.methods import head
-from agents.view import REACHING, Sizes, View, known, scaled, scaled_point
+from agents.view import REACHING, Sizes, View, known
 from daml import MetaParams, OuterLoss, Params
 
 END = 4
@@ -87,8 +87,8 @@ def outer_loss(hint: float) -> OuterLoss:
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         scalars = imitated(outputs, targets)
-        last = scaled(targets["end"])
-        way = last[FINGERTIP] - scaled_point(targets["pose"][0, 0])
+        last = targets["end"]
+        way = last[FINGERTIP] - targets["pose"][0, 0]
         right, is_known = known(torch.cat([way, last[OPENING]]))
         end = ((outputs["end"][: len(right)] - right).square() * is_known).sum()
         return scalars | {"loss": scalars["loss"] + END_WEIGHT * end, "end": end}
@@ -100,4 +100,8 @@ def both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The method; with zero inner steps it is the policy without adaptation."""
     watch = partial(head.adapt_head, loss, inner_steps, act=act)
     usual = head.with_head(partial(init, sizes), watch, sizes)
-    return usual._replace(learner=usual.learner._replace(predict=predict), outer_loss=outer_loss)
+    return usual._replace(
+        learner=usual.learner._replace(predict=predict),
+        outer_loss=outer_loss,
+        wanted=usual.wanted._replace(placed=True),  # or the way from the goal's point to the end would always be none
+    )

@@ -14,11 +14,14 @@ Source: van den Oord et al. 2018, arXiv 1807.03748 (InfoNCE); between frames of 
 arXiv 2110.10078 (MOSAIC).
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.imitation import Imitator, encode
+from agents.imitation import Imitator
 from agents.methods import head
 from agents.methods.attention import attention, watch
 from agents.view import REACHING, Sizes
@@ -39,9 +42,10 @@ def contrast(psi: Params, features: Tensor) -> Tensor:
     return -(one @ other.mT / TEMPERATURE).log_softmax(-1).diagonal()
 
 
-def encode_all(meta: MetaParams, tasks: Task) -> Task:
-    """The tasks as of `attention`; each with its contrast to the others, which only here meet, as a target."""
-    seen = encode(head.perceive, meta, tasks)
+def encode_all(encode: Callable[[MetaParams, Task], Task], meta: MetaParams, tasks: Task) -> Task:
+    """The tasks as of `attention`, which `encode` is; each with its contrast to the others, which only here meet, as a
+    target."""
+    seen = encode(meta, tasks)
     targets = seen.query.targets | {"contrast": contrast(meta["psi"], seen.support.seen.features)}
     return Task(seen.support, Example(seen.query.inputs, targets))
 
@@ -61,4 +65,6 @@ def outer_loss(hint: float) -> OuterLoss:
 def contrastive(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
     """The baseline."""
     usual = attention(inner_steps, sizes)
-    return usual._replace(learner=usual.learner._replace(encode=encode_all), outer_loss=outer_loss)
+    return usual._replace(
+        learner=usual.learner._replace(encode=partial(encode_all, usual.learner.encode)), outer_loss=outer_loss
+    )

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agents import meta_net
 from agents.imitation import Imitator, encode
-from agents.view import REACHING, Sizes, View, known, scaled_point
+from agents.view import REACHING, Sizes, View, known
 from daml import MetaLearner, MetaParams, OuterLoss, Params, Rule, adapt, gradient_descent
 from demos.distribution import Wanted
 
@@ -118,8 +118,8 @@ def with_question(
     hint: float, scalars: dict[str, Tensor], outputs: dict[str, Tensor], targets: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """The scalars of an outer loss with one more, "asked": minus the log mass that "log_asked" [told, cells] has around
-    each place in the video's first frame, summed over as many places as it is of. It counts `hint` times in "loss";
-    nothing changes where that is 0."""
+    each place in the video's first frame, summed over as many places as it is of, and not where nobody knows one. It
+    counts `hint` times in "loss"; nothing changes where that is 0."""
     if not hint:
         return scalars
     log_asked = outputs["log_asked"]
@@ -131,11 +131,10 @@ def with_question(
 
 def imitation(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
     """The "loss" of imitating a demonstration, and what it is made of: "cloning" of its actions and minus the log
-    density of its places, "pose"; and how far off those are, "pose_error"."""
+    density of its places, "pose"; and how far off those are, "pose_error". What nobody knows counts nothing."""
     action, has_action = known(targets["action"])
     cloning = ((outputs["action"] - action).square() * has_action).sum(-1).mean()
-    point, has_point = known(targets["pose"])
-    goal = scaled_point(point)
+    goal, has_point = known(targets["pose"])
     density = meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
     pose = -density * has_point[..., 0]
     error = ((outputs["pose"] - goal).square() * has_point).sum(-1).mean()
@@ -171,7 +170,7 @@ def with_head(
 ) -> Imitator:
     """A method of its own meta-parameters, with its own way from a video to a head."""
     return Imitator(
-        learner=MetaLearner(init, adapt, predict, partial(encode, perceive)),
+        learner=MetaLearner(init, adapt, predict, partial(encode, perceive, units=sizes.units)),
         perceive=perceive,
         sizes=sizes,
         outer_loss=outer_loss,

@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from agents.errors import AgentError
 from agents.imitation import Imitator, device_of
 from agents.methods import head
-from agents.view import REACHING, Sizes, View, scaled_state
+from agents.view import OURS, REACHING, Sizes, Units, View, scaled_state, scaled_targets
 from daml import Example, MetaParams, Params, Task, adapt, gradient_descent
 from demos.types import Demonstration, Video
 from demos.video import resize
@@ -33,17 +33,18 @@ def adapt_head(inner_steps: int, meta: MetaParams, lesson: Example) -> head.Adap
     return head.adapted(adapt(meta["theta"], lesson, loss=inner, rule=rule, n_steps=inner_steps), meta, lesson.inputs)
 
 
-def encode(meta: MetaParams, tasks: Task) -> Task:
+def encode(meta: MetaParams, tasks: Task, *, units: Units = OURS) -> Task:
     """Perceives the first image of every demonstration, shown and asked for."""
-    shown, asked = tasks.support, tasks.query
-    return Task(Example(_view(meta, shown.inputs), shown.targets), Example(_view(meta, asked.inputs), asked.targets))
+    shown, asked = (Example(_view(meta, each.inputs, units), scaled_targets(each.targets, units)) for each in tasks)
+    return Task(shown, asked)
 
 
-def _view(meta: MetaParams, inputs: dict[str, Tensor]) -> View:
+def _view(meta: MetaParams, inputs: dict[str, Tensor], units: Units) -> View:
     """Of "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, m, state]."""
     image = inputs["image"]
     seen = head.perceive(meta, image.flatten(0, 1))
-    return View(pytree.tree_map(lambda leaf: leaf.unflatten(0, image.shape[:2]), seen), scaled_state(inputs["state"]))
+    state = scaled_state(inputs["state"], units)
+    return View(pytree.tree_map(lambda leaf: leaf.unflatten(0, image.shape[:2]), seen), state)
 
 
 def study(imitator: Imitator, meta: MetaParams, video: Video) -> Example:
@@ -64,12 +65,15 @@ def study(imitator: Imitator, meta: MetaParams, video: Video) -> Example:
             (video.points, (0, 0, 0, sizes.points - len(video.points))),
         )
     )
-    return Example(View(imitator.perceive(meta, image), scaled_state(state)), {"action": action, "pose": points[None]})
+    seen = View(imitator.perceive(meta, image), scaled_state(state, sizes.units))
+    return Example(seen, scaled_targets({"action": action, "pose": points[None]}, sizes.units))
 
 
 def mil(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The baseline; with zero inner steps it is the policy without adaptation."""
     usual = head.with_head(partial(head.without_learned_loss, sizes), partial(adapt_head, inner_steps), sizes)
     return usual._replace(
-        learner=usual.learner._replace(encode=encode), support=study, wanted=usual.wanted._replace(lessons=True)
+        learner=usual.learner._replace(encode=partial(encode, units=sizes.units)),
+        support=study,
+        wanted=usual.wanted._replace(lessons=True),
     )

@@ -30,7 +30,7 @@ from agents.imitation import Imitator, encode
 from agents.layers import conv1d, conv2d, grid, init_conv, init_linear, linear
 from agents.meta_net import BIAS_TRANSFORM
 from agents.methods.head import with_question
-from agents.view import REACHING, Sizes, View, known, scaled_point
+from agents.view import REACHING, Sizes, View, known
 from daml import MetaLearner, MetaParams, OuterLoss, Params, adapt, gradient_descent, learned
 from demos.distribution import Wanted
 
@@ -195,8 +195,8 @@ def outer_loss(hint: float, pose_weight: float = POSE_WEIGHT) -> OuterLoss:
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         mixture = Mixture(outputs["log_weight"], outputs["mean"], outputs["log_std"])
         cloning = -log_likelihood(mixture, targets["action"]).mean()
-        point, has_point = known(targets["pose"])
-        pose = ((outputs["pose"] - scaled_point(point)).square() * has_point).sum(-1).mean()
+        goal, has_point = known(targets["pose"])
+        pose = ((outputs["pose"] - goal).square() * has_point).sum(-1).mean()
         scalars = {"loss": cloning + pose_weight * pose, "cloning": cloning, "pose": pose}
         return with_question(hint, scalars, outputs, targets)
 
@@ -215,7 +215,9 @@ def log_likelihood(mixture: Mixture, action: Tensor) -> Tensor:
 def paper(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The method as published; with zero inner steps it is the policy without adaptation."""
     return Imitator(
-        learner=MetaLearner(partial(init, sizes), partial(adapt_all, inner_steps), predict, partial(encode, perceive)),
+        learner=MetaLearner(
+            partial(init, sizes), partial(adapt_all, inner_steps), predict, partial(encode, perceive, units=sizes.units)
+        ),
         perceive=perceive,
         sizes=sizes,
         outer_loss=outer_loss,

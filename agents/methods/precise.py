@@ -20,7 +20,7 @@ from agents.imitation import Imitator, encode
 from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
 from agents.methods import fast, head, temporal
-from agents.view import REACHING, Sizes, View, known, scaled_point
+from agents.view import REACHING, Sizes, View, known
 from daml import MetaParams, OuterLoss, Params
 from demos.glances import TABLE_POINTS
 
@@ -120,7 +120,7 @@ def outer_loss(hint: float) -> OuterLoss:
             return scalars
         n = len(targets["glance_points"])  # the last images
         point, is_known = known(targets["glance_points"])
-        off = (at_pixels(outputs["points"][-n:], targets["glance_pixels"]) - scaled_point(point)).square() * is_known
+        off = (at_pixels(outputs["points"][-n:], targets["glance_pixels"]) - point).square() * is_known
         glance = (off.sum(-1) + 1e-4).sqrt().mean()
         table = (outputs["table"][-n:] - targets["glance_table"] / TABLE_SCALE).square().mean()
         return scalars | {"loss": scalars["loss"] + glance + TABLE_WEIGHT * table, "glance": glance, "table": table}
@@ -143,7 +143,7 @@ def watching(loss: head.Loss, init_loss: head.InitLoss, inner_steps: int, sizes:
     watch = partial(head.adapt_head, loss, inner_steps, act=act)
     usual = head.with_head(partial(init, sizes, init_loss=init_loss), watch, sizes)
     return usual._replace(
-        learner=usual.learner._replace(predict=predict, encode=partial(encode, perceive)),
+        learner=usual.learner._replace(predict=predict, encode=partial(encode, perceive, units=sizes.units)),
         perceive=perceive,
         outer_loss=outer_loss,
         wanted=usual.wanted._replace(glances=GLANCES),

@@ -5,7 +5,7 @@ from random_tasks import some_meta, some_tasks
 
 from agents.methods import both
 from agents.presets import PRESETS
-from agents.view import REACHING, scaled, scaled_point
+from agents.view import REACHING
 from daml import MetaParams, Task
 from daml.meta_step import task_at
 
@@ -24,8 +24,8 @@ def test_how_a_task_ends_depends_on_the_order_of_the_frames() -> None:
 
 def test_the_outer_loss_is_least_where_the_end_is_the_demonstrations() -> None:
     outputs, targets = outputs_and_targets()
-    last = scaled(targets["end"])
-    right = torch.cat([last[:3] - scaled_point(targets["pose"][0, 0]), last[10:11]])
+    last = targets["end"]
+    right = torch.cat([last[:3] - targets["pose"][0, 0], last[10:11]])
     loss = both.outer_loss(0.0)
     assert loss(outputs | {"end": right}, targets)["end"] == 0
     assert loss(outputs | {"end": right + 0.1}, targets)["end"] > 0

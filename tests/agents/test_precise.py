@@ -6,7 +6,7 @@ from random_tasks import N_TASKS, some_meta, some_tasks
 
 from agents.methods import head, precise
 from agents.presets import PRESETS
-from agents.view import REACHING, scaled_point
+from agents.view import REACHING
 from daml import Example, MetaParams, Task, meta_grad
 
 GLANCES, GOALS = 2, 3
@@ -111,14 +111,14 @@ def test_the_loss_is_least_where_the_glances_are_right() -> None:
         "glance_points": 0 * targets["glance_points"] + targets["glance_points"][:, :1],
         "glance_table": 0 * targets["glance_table"],
     }
-    points = scaled_point(right["glance_points"][:, 0])[:, :, None]  # the same in every cell
+    points = right["glance_points"][:, 0][:, :, None]  # the same in every cell
     outputs |= {
         "points": torch.cat([outputs["points"][:1], points.expand_as(outputs["points"][1:])]),
         "table": 0 * outputs["table"],
     }
     best, imitated = precise.outer_loss(0.0)(outputs, right), head.outer_loss(0.0)(outputs, right)
     torch.testing.assert_close(best["loss"], imitated["loss"] + 0.01)
-    worse = precise.outer_loss(0.0)(outputs, right | {"glance_points": right["glance_points"] + 0.05})
+    worse = precise.outer_loss(0.0)(outputs, right | {"glance_points": right["glance_points"] + 0.5})
     assert worse["glance"] > best["glance"] + 0.1
     displaced = precise.outer_loss(0.0)(outputs | {"table": outputs["table"] + 1}, right)
     torch.testing.assert_close(displaced["loss"], best["loss"] + precise.TABLE_WEIGHT)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import torch
 from torch.utils import _pytree as pytree
 
 from daml.meta_step import task_at
+from demos.augment import augment
 from demos.collect import collect, demonstrate_set, describe
-from demos.distribution import MixedTasks, SetTasks, Wanted, goals_a_set
+from demos.distribution import MixedTasks, SetTasks, Wanted, goals_a_set, goals_of_ragged
 from demos.errors import DemoError
 from demos.skills import SKILLS
-from demos.storage import Dataset, create, open_dataset
+from demos.storage import Dataset, DatasetInfo, create, open_dataset
 from demos.tasks import N_OBJECTS, sample_task_set
 
 ENV, N_SETS, SEED, SIZE, FRAMES = "daml/Reach-v0", 4, 5, 16, 8
@@ -522,10 +524,115 @@ def test_a_number_of_tasks_that_goals_do_not_divide_is_an_error():
         goals_a_set("daml/Act-v0", 17)
 
 
-@pytest.mark.parametrize("n_tasks", [0, -3, 1, 4, 3 * N_SETS + 3])
+@pytest.mark.parametrize("n_tasks", [0, -3, 1, 4])
 def test_a_wrong_number_of_tasks_is_an_error(data, n_tasks):
-    with pytest.raises(DemoError, match=f"tasks in a meta-batch: got {n_tasks}, allowed (a multiple of 3 in|up to 12)"):
+    with pytest.raises(DemoError, match=f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of 3 in"):
         batch(data, 0, n_tasks)
+
+
+def test_sets_are_drawn_twice_where_there_are_too_few_and_only_there(data):
+    enough, more = batch(data, 0, 3 * N_SETS), batch(data, 0, 6 * N_SETS)
+    assert {which(data, enough, 3 * i)[0] for i in range(N_SETS)} == set(range(N_SETS))
+    assert len({which(data, more, 3 * i)[0] for i in range(2 * N_SETS)}) <= N_SETS
+
+
+def old_format(folder):
+    """Makes a dataset one of format 4: no entry for what came later, and one array more."""
+    said = json.loads((folder / "dataset.json").read_text()) | {"format": 4}
+    kept = {name: value for name, value in said.items() if name not in ("ragged", "held_out", "fingertip")}
+    (folder / "dataset.json").write_text(json.dumps(kept))
+    np.save(folder / "goal_frames.npy", np.zeros((N_SETS, N_OBJECTS), np.int64))
+
+
+def test_a_dataset_of_the_format_before_is_read_and_gone_on_with(copy, data):
+    old_format(copy)
+    opened = open_dataset(copy)
+    assert replace(opened.info, format=INFO.format) == INFO
+    for one, same in zip(leaves(batch(opened, 0)), leaves(batch(data, 0)), strict=True):
+        assert torch.equal(one, same)
+    assert list(collect(copy, **COLLECT)) == [N_SETS]
+    (copy / "done" / "2").unlink()
+    assert create(copy, INFO).missing() == [2]
+    assert json.loads((copy / "dataset.json").read_text())["format"] == 4
+
+
+# --- sets of different numbers of goals, demonstrations of different lengths ----------------------------------------
+
+GOALS, LONGEST = (3, 5, 4, 4), 9
+
+
+@pytest.fixture(scope="module")
+def ragged(tmp_path_factory):
+    """Of no environment; every number says where it is from, and what is not there is NaN."""
+    folder = tmp_path_factory.mktemp("data") / "ragged"
+    info = DatasetInfo(
+        None, "imported", 0, len(GOALS), max(GOALS), 10, LONGEST, 8, 7, 5, 1, 0, 0,
+        ragged=1, held_out=1, fingertip=(4, 2, 6),
+    )  # fmt: skip
+    data, rng = create(folder, info), np.random.default_rng(0)
+    for index, goals in enumerate(GOALS):
+        rows = {name: np.full(shape[1:], np.nan if dtype is np.float32 else 0, dtype)
+                for name, (dtype, shape) in info.arrays().items()}  # fmt: skip
+        for goal in range(goals):
+            length = rows["lengths"][goal] = rng.integers(3, LONGEST + 1)
+            rows["robot_states"][goal, :length] = 100 * index + 10 * goal + np.arange(length)[:, None] / 10
+            rows["robot_states"][goal, :length] += np.arange(7) / 1000
+            rows["robot_actions"][goal, :length] = 100 * index + 10 * goal
+            rows["robot_frames"][goal, :length] = 1 + goal
+            rows["human_frames"][goal] = 1 + goal
+        data.write_set(index, rows)
+    return open_dataset(folder)
+
+
+def test_a_ragged_batch_has_as_many_goals_of_each_set_and_only_steps_that_there_are(ragged):
+    tasks, seen = SetTasks(ragged, Wanted(FRAMES, states=6)), set()
+    for seed in range(40):
+        task = tasks.sample(6, np.random.default_rng(seed))
+        action, state = task.query.targets["action"].numpy(), task.query.inputs["state"].numpy()
+        found = [divmod(round(float(value)) // 10, 10) for value in action[:, 0, 0]]
+        for start in (0, 3):
+            sets, goals = zip(*found[start : start + 3], strict=True)
+            assert len(set(sets)) == 1
+            assert len(set(goals)) == 3
+        assert np.isfinite(action).all()
+        assert np.isfinite(state).all()
+        for i, (index, goal) in enumerate(found):
+            last = ragged["robot_states"][index, goal, ragged.lengths[index, goal] - 1]
+            assert np.array_equal(task.query.targets["end"][i], last)
+            assert np.array_equal(task.query.targets["pose"][i, 0, 0], last[[4, 2, 6]]), "the fingertip's end"
+            steps = np.round(10 * (state[i, :, 0] - 100 * index - 10 * goal)).astype(int)
+            seen |= {(index, goal, step) for step in steps}
+        assert task.query.targets["shown_at"].isnan().all()
+    there = {(s, g, t) for s, n in enumerate(GOALS[:-1]) for g in range(n) for t in range(ragged.lengths[s, g])}
+    assert seen == there, "all of the training sets and nothing else; the last set is held out"
+
+
+@pytest.mark.parametrize(("least", "n_tasks", "each"), [(3, 24, 3), (5, 24, 4), (4, 15, 3), (2, 24, 2), (5, 15, 5)])
+def test_a_ragged_batch_has_many_goals_of_a_set(least, n_tasks, each):
+    assert goals_of_ragged(least, n_tasks) == each
+
+
+def test_a_ragged_batch_that_cannot_be_is_an_error(ragged):
+    with pytest.raises(
+        DemoError, match="got 7, allowed a multiple of one of the numbers 2 to 3, the goals of the smallest"
+    ):
+        SetTasks(ragged, Wanted(FRAMES)).sample(7, np.random.default_rng(0))
+
+
+def test_who_cannot_do_without_goal_points_says_so(ragged, data):
+    SetTasks(data, Wanted(FRAMES, placed=True))
+    with pytest.raises(DemoError, match=r"goal points: got none in .*, allowed a dataset of `daml collect`"):
+        SetTasks(ragged, Wanted(FRAMES, placed=True))
+
+
+def test_what_nobody_knows_of_a_task_is_not_mirrored(ragged):
+    """A video and a demonstration of it stay on their side."""
+    for seed in range(10):
+        video = np.arange(24, dtype=np.uint8).reshape(1, 1, 2, 4, 3)
+        frames = {"video": video, "image": np.zeros_like(video)}
+        before = frames["video"].copy()
+        augment(frames, np.random.default_rng(seed), "nothing")
+        assert (np.argsort(frames["video"].mean(-1).ravel()) == np.argsort(before.mean(-1).ravel())).all()
 
 
 @pytest.mark.parametrize("frames", [0, 1, 21])

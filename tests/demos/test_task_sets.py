@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 import envs  # noqa: F401  (registers the environments)
 from demos.errors import DemoError
-from demos.human import VIDEO_FPS, frames_before_touched, human_video
+from demos.human import VIDEO_FPS, human_video
 from demos.motions import minimum_jerk, reach_path
 from demos.record import demonstrate, record
 from demos.skills import SKILLS
 from demos.tasks import N_OBJECTS, n_goals, read_clip_tasks, sample_task_set, task_of, write_clip_tasks
 from demos.types import Episode
-from envs.acting import VERBS
 from envs.appearance import CAMERA, Dials, project
 from envs.objects import SPLITS, kinds
 from envs.render import Camera
@@ -253,25 +252,6 @@ def test_goal_pixels_lie_on_the_object():
                 camera.close()
             x, y = size * project(scene.look, scene.tops[goal] * [1, 1, 0.5])
             assert (images[0] != images[1]).any(-1)[int(y), int(x)]
-
-
-@pytest.mark.parametrize("env_id", SKILLS)
-def test_the_goal_is_where_it_was_until_it_is_touched(env_id):
-    """Seen in the frames: that place looks the same until then, or the hand is in front of it."""
-    tasks = sample_task_set(1, "train", 0, env_id=env_id)
-    for goal in range(n_goals(env_id)):
-        scene = tasks.human_scene.with_goal(goal)
-        video = human_video(env_id, scene, tasks.motion(goal), size=96)
-        n = frames_before_touched(env_id, scene, tasks.motion(goal), video.times)
-        x, y = (96 * project(scene.look, scene.tops[scene.goal] * [1, 1, 0.5])).astype(int)
-        there = np.abs(video.frames[:, y, x].astype(int) - video.frames[0, y, x]).max(-1) < 30
-        assert there[:4].all(), "the hand has not come yet"
-        touched = env_id == "daml/Act-v0" and VERBS[scene.aim] == "touch"
-        if scene.layout.movable and not touched:
-            assert 2 < n < video.n_frames - 4
-            assert not there[-1], "it has gone"
-        else:
-            assert n == video.n_frames
 
 
 @pytest.mark.parametrize("env_id", SKILLS)
