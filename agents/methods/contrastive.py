@@ -65,4 +65,6 @@ def outer_loss(hint: float) -> OuterLoss:
 def contrastive(inner_steps: int = 0, sizes: Sizes = REACHING) -> Imitator:
     """The baseline."""
     usual = attention(inner_steps, sizes)
-    return usual._replace(learner=usual.learner._replace(encode=partial(encode_all, usual.learner.encode)), outer_loss=outer_loss)
+    return usual._replace(
+        learner=usual.learner._replace(encode=partial(encode_all, usual.learner.encode)), outer_loss=outer_loss
+    )
