@@ -21,6 +21,7 @@ from scripts import (
     demo,
     evaluate,
     fewshot,
+    importing,
     methods,
     record,
     replay,
@@ -46,6 +47,7 @@ Command = (
     | Annotated[adapt.Adapt, subcommand("adapt")]
     | Annotated[train.Train, subcommand("train")]
     | Annotated[collect.Collect, subcommand("collect")]
+    | Annotated[importing.Import, subcommand("import")]
     | Annotated[record.Record, subcommand("record")]
     | Annotated[replay.Replay, subcommand("replay")]
     | Annotated[dataset.Dataset, subcommand("dataset")]

@@ -8,7 +8,7 @@ from tyro.conf import Positional, subcommand
 
 from scripts.common import console
 from scripts.endings import plain
-from scripts.inputs import File, Folder
+from scripts.inputs import Count, File, Folder
 
 
 @dataclass(frozen=True)
@@ -109,21 +109,31 @@ class Rename:
 
 @dataclass(frozen=True)
 class Export:
-    """Export the robot's episodes in a folder to the layout of another project: LeRobot v3.0 or robomimic."""
+    """Export the robot's episodes in a folder to the layout of another project: LeRobot v3.0 or robomimic.
+
+    Of a dataset of `daml collect` the robot's demonstrations go to robot/ in --out, the human's videos to videos/, and
+    pairs.csv says which belong together: what `daml import` reads.
+    """
 
     folder: Positional[Path] = Path("recordings")
-    """Folder of an episode, or of many."""
+    """Folder of an episode, of many, or of a dataset."""
     format: Literal["lerobot", "robomimic"] = "lerobot"
     """Layout."""
     out: Folder = Path("exported")
     """New folder (LeRobot), or folder for demos.hdf5 (robomimic)."""
+    sets: Count | None = None
+    """Of a dataset, the first so many sets; all when not given."""
 
     def run(self) -> None:
         from demos.episodes import find_recordings
         from demos.errors import DemoError
-        from demos.export import export
+        from demos.export import export, export_dataset
         from demos.manifest import read_info
 
+        if (self.folder / "dataset.json").exists():
+            sets, steps = export_dataset(self.folder, self.out, self.format, self.sets)
+            console.print(f"exported {sets} sets, {steps} steps, to {self.out} ({self.format})")
+            return
         folders = find_recordings(self.folder)
         robots = [path for path in folders if read_info(path).by != "human"]
         if not robots:

@@ -10,7 +10,15 @@ import pytest
 
 from scripts import cli
 
-FILLED: dict[str, Any] = {"video": "film.mp4", "a": "reach", "b": "push", "episode": "recordings", "what": "gaps"}
+FILLED: dict[str, Any] = {
+    "video": "film.mp4",
+    "a": "reach",
+    "b": "push",
+    "episode": "recordings",
+    "what": "gaps",
+    "robot": "robot",
+    "pairs": "pairs.csv",
+}
 """For fields that have no default."""
 
 

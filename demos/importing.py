@@ -1,0 +1,143 @@
+"""Import: a dataset to meta-train on, out of robot demonstrations that others recorded and videos of people."""
+
+from collections.abc import Iterator
+from concurrent.futures import as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from demos.collect import describe
+from demos.errors import DemoError
+from demos.folders import new_folder
+from demos.pairs import Pair, read_pairs
+from demos.processes import pool
+from demos.robots import SHORTEST, Chosen, Robot, open_robot
+from demos.storage import Dataset, DatasetInfo, create
+from demos.video import read_times, read_video
+
+HELD_OUT = 10
+"""One in so many sets is held out, the last ones, and at least one."""
+SPLIT = "imported"
+"""What is said of the objects."""
+
+
+class Import(NamedTuple):
+    """What becomes a dataset.
+
+    robot: a LeRobot folder or a robomimic file.  pairs: as `read_pairs` takes them.  chosen: what is read of the
+    robot's episodes, and the images' size, which is that of the videos', too.  frames: of each video that are kept,
+    evenly spaced.  fingertip: which three numbers of the state are its x, y and z [m]; or none.  env_id: registered id
+    of the environment whose robot and tasks these are; None for others.
+    """
+
+    robot: Path
+    pairs: Path
+    chosen: Chosen
+    frames: int = 20
+    fingertip: tuple[int, ...] = ()
+    env_id: str | None = None
+
+
+def import_dataset(what: Import, out: Path, *, workers: int) -> Iterator[tuple[int, int]]:
+    """Writes a dataset beside its place, and renames it when it is whole.
+
+    Args:
+        what: is imported.
+        out: new folder.
+        workers: processes.
+
+    Yields:
+        The number of sets done and of all, at the start and after each set; then `out` is there.
+
+    Raises:
+        DemoError: something does not fit, cannot be read, or is at `out` already; nothing is left of the dataset then.
+    """
+    with new_folder(out) as part:
+        robot = open_robot(what.robot, what.chosen)
+        sets = list(read_pairs(what.pairs).values())
+        info = _describe(what, robot, sets)
+        for pair in (pair for pairs in sets for pair in pairs):
+            read_times(pair.video)  # a broken one is found now, and not after an hour
+        create(part, info)
+        yield 0, len(sets)
+        with pool(min(workers, len(sets))) as processes:
+            jobs = [processes.submit(_import_one, part, info, robot, what, i, pairs) for i, pairs in enumerate(sets)]
+            for done, job in enumerate(as_completed(jobs), 1):
+                job.result()
+                yield done, len(sets)
+
+
+def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo:
+    """What the dataset will hold; the first episode says how many numbers a state and an action have.
+
+    Raises:
+        DemoError: an episode is not there or too short, or the numbers are not those of the environment.
+    """
+    lengths = robot.lengths
+    for pair in (pair for pairs in sets for pair in pairs):
+        if pair.episode not in lengths:
+            raise DemoError(
+                f"episode of {pair.set}/{pair.task} in {what.pairs}: got {pair.episode!r}, allowed one of the "
+                f"{len(lengths)} in {what.robot}, such as {next(iter(lengths))!r}"
+            )
+        if lengths[pair.episode] < SHORTEST:
+            raise DemoError(
+                f"episode {pair.episode} of {what.robot}: got {lengths[pair.episode]} steps, allowed {SHORTEST} or more"
+            )
+    first = robot.read(sets[0][0].episode)
+    state, action = first.states.shape[1], first.actions.shape[1]
+    for number in what.fingertip:
+        if not 0 <= number < state:
+            raise DemoError(f"fingertip: got {number}, allowed 0 to {state - 1}, the numbers of the state")
+    fingertip, points = what.fingertip, 1
+    if what.env_id is not None:
+        theirs = describe(what.env_id, "train", 0, 1, what.chosen.size)
+        if (state, action) != (theirs.state, theirs.action):
+            raise DemoError(
+                f"robot {what.robot}: got {state} numbers in a state and {action} in an action, allowed {theirs.state} "
+                f"and {theirs.action}, those of {what.env_id}"
+            )
+        fingertip, points = theirs.fingertip, theirs.points
+    return DatasetInfo(
+        what.env_id,
+        SPLIT,
+        seed=0,
+        n_sets=len(sets),
+        n_goals=max(map(len, sets)),
+        video_frames=what.frames,
+        steps=max(lengths[pair.episode] for pairs in sets for pair in pairs),
+        size=what.chosen.size,
+        state=state,
+        action=action,
+        points=points,
+        glances=0,
+        lessons=0,
+        ragged=1,
+        held_out=max(1, len(sets) // HELD_OUT),
+        fingertip=fingertip,
+    )
+
+
+def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, index: int, pairs: list[Pair]) -> None:
+    """Writes a set."""
+    arrays = {
+        name: np.full(shape[1:], np.nan if np.issubdtype(kind, np.floating) else 0, kind)
+        for name, (kind, shape) in info.arrays().items()
+    }
+    for goal, pair in enumerate(pairs):
+        episode = robot.read(pair.episode)
+        for name, rows, size in (("state", episode.states, info.state), ("action", episode.actions, info.action)):
+            if rows.shape[1] != size:
+                raise DemoError(
+                    f"episode {pair.episode} of {what.robot}: got {rows.shape[1]} numbers in its {name}, allowed "
+                    f"{size}, as in the first one"
+                )
+        video = read_video(pair.video, n_frames=info.video_frames, size=info.size, fit=what.chosen.fit)
+        steps = len(episode.states)
+        arrays["lengths"][goal] = steps
+        arrays["human_frames"][goal] = video.frames
+        arrays["robot_frames"][goal, :steps] = episode.frames
+        arrays["robot_states"][goal, :steps] = episode.states
+        arrays["robot_actions"][goal, :steps] = episode.actions
+    Dataset(folder, info, "r+").write_set(index, arrays)

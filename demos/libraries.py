@@ -1,0 +1,20 @@
+"""Libraries that are needed for other projects' files alone, and are not installed with everything else."""
+
+import importlib
+from typing import Any
+
+from demos.errors import DemoError
+
+
+def library(name: str) -> Any:
+    """Imports a library.
+
+    Raises:
+        DemoError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise DemoError(
+            f"library {name.partition('.')[0]}: got none, allowed an installed one: pip install 'daml[import]'"
+        ) from error
