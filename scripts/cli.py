@@ -17,6 +17,7 @@ from scripts import (
     bench,
     collect,
     compare,
+    conditions,
     dataset,
     demo,
     evaluate,
@@ -41,6 +42,7 @@ Command = (
     | Annotated[evaluate.Evaluate, subcommand("evaluate")]
     | Annotated[compare.Compare, subcommand("compare")]
     | Annotated[methods.Methods, subcommand("methods")]
+    | Annotated[conditions.Conditions, subcommand("conditions")]
     | Annotated[report.Report, subcommand("report")]
     | Annotated[sweep.Sweep, subcommand("sweep")]
     | Annotated[teach.Teach, subcommand("teach")]

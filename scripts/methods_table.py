@@ -14,9 +14,7 @@ from scripts.trainings import METHOD
 def table(
     outcomes: list[dict[str, Any]], choices: Mapping[str, dict[str, Any]] = MappingProxyType({})
 ) -> list[dict[str, Any]]:
-    """A row for each environment and preset: success over its trainings, and its difference from the method's.
-
-    Differences are paired by task; see `agents.statistics.paired_difference`.
+    """A row for each environment and preset, of `compared`, and what its trainings were.
 
     Args:
         outcomes: of `Trainings.outcome`.
@@ -24,12 +22,30 @@ def table(
     """
     import numpy as np
 
+    rows = compared(outcomes)
+    for row, trainings in zip(rows, groups_of(outcomes).values(), strict=True):
+        row["learning_rate"] = trainings[0]["learning_rate"]
+        row["minutes"] = round(float(np.mean([training["minutes"] for training in trainings])), 1)
+        if memory := [training["train_successes"] for training in trainings if "train_successes" in training]:
+            row["train_success"] = float(np.mean(memory))
+        if choice := choices.get(f"{row['env']}-{row['preset']}"):
+            row["rates"] = choice
+    return rows
+
+
+def compared(outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each environment and preset: success over its trainings, and its difference from the method's.
+
+    Differences are paired by task; see `agents.statistics.paired_difference`.
+
+    Args:
+        outcomes: of trainings, each with "env", "preset", "successes" and "nearest" [tasks][trials].
+    """
+    import numpy as np
+
     from agents.statistics import paired_difference, wilson
 
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for outcome in outcomes:
-        groups.setdefault((outcome["env"], outcome["preset"]), []).append(outcome)
-    rows = []
+    groups, rows = groups_of(outcomes), []
     for (env, preset), trainings in groups.items():
         successes = np.array([training["successes"] for training in trainings], float)
         low, high = wilson(float(successes.mean()), successes.shape[1])
@@ -43,13 +59,7 @@ def table(
             "ci_high": high,
             "each": [float(mean) for mean in successes.mean((1, 2))],
             "nearest": float(np.mean([training["nearest"] for training in trainings])),
-            "learning_rate": trainings[0]["learning_rate"],
-            "minutes": round(float(np.mean([training["minutes"] for training in trainings])), 1),
         }
-        if memory := [training["train_successes"] for training in trainings if "train_successes" in training]:
-            row["train_success"] = float(np.mean(memory))
-        if choice := choices.get(f"{env}-{preset}"):
-            row["rates"] = choice
         method = groups.get((env, METHOD), [])
         if method and preset != METHOD:
             base = np.array([training["successes"] for training in method], float)
@@ -58,12 +68,19 @@ def table(
     return rows
 
 
+def groups_of(outcomes: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """(environment, preset) -> what came of its trainings."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome["env"], outcome["preset"]), []).append(outcome)
+    return groups
+
+
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The table for people."""
     lines = [
         "| environment | preset | trainings | success | 95 % interval | right object | "
-        "on training tasks | "
-        f"less `{METHOD}`, paired | learning rate | minutes each |",
+        f"on training tasks | less `{METHOD}`, paired | learning rate | minutes each |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

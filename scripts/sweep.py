@@ -14,7 +14,10 @@ from scripts.progress import progress_bar
 if TYPE_CHECKING:
     from agents.evaluation import Report
     from agents.policies import StoredPolicy
+    from agents.presets import Preset
+    from agents.view import Sizes
     from agents.workers import Workers
+    from daml import MetaParams
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,11 @@ def ablations(env: str) -> Iterator[Condition]:
     yield Condition("all but the query adapts", rates={"query": 0.0})
 
 
-def tells(condition: Condition, stored: "StoredPolicy") -> bool:
+def tells(condition: Condition, preset: "Preset", meta: "MetaParams") -> bool:
     """Whether a condition changes anything of a policy: only one that takes inner steps has a number of them, and only
     one that has learned their rates can have others."""
-    adapts = stored.preset.inner_steps > 0
-    rates = stored.meta.get("rates", {}) if adapts else {}
+    adapts = preset.inner_steps > 0
+    rates = meta.get("rates", {}) if adapts else {}
     has_rates = all(rates and (not name or name in rates) for name in condition.rates)
     return has_rates and (adapts or condition.inner_steps is None)
 
@@ -110,7 +113,7 @@ class Sweep:
         sweep = replace(self, tasks=3) if self.quick else self
         stored = policy_for(self.env, self.policy)
         asked = list(SWEEPS[self.what](self.env))
-        conditions = [condition for condition in asked if tells(condition, stored)]
+        conditions = [condition for condition in asked if tells(condition, stored.preset, stored.meta)]
         if missing := [condition.name for condition in asked if condition not in conditions]:
             console.print(f"left out, as they change nothing of {stored.config.preset}: {', '.join(missing)}")
         rows: dict[str, dict[str, Any]] = {}
@@ -131,28 +134,39 @@ class Sweep:
         console.print(f"results: {path}.json, picture: {path}.png")
 
     def evaluate(self, condition: Condition, stored: "StoredPolicy", workers: "Workers") -> "Report":
-        """`agents.evaluation.evaluate` of a policy under a condition."""
-        from agents.evaluation import evaluate
-        from agents.learners import Imitation
-        from demos.gap import parse
-
-        steps = stored.preset.inner_steps if condition.inner_steps is None else condition.inner_steps
-        rest = condition.rates.get("", 1.0)
-        learned = stored.meta.get("rates", {})
-        rates = {name: rate * condition.rates.get(name, rest) for name, rate in learned.items()}
-        imitator = stored.preset.imitator(steps, stored.config.sizes)
-        return evaluate(
-            Imitation(imitator, stored.meta | ({"rates": rates} if rates else {})),
+        """`evaluate_under` of the sweep's tasks."""
+        return evaluate_under(
+            condition,
+            stored.preset,
+            stored.meta,
+            sizes=stored.config.sizes,
             env_id=env_id(self.env),
-            split="test",
             tasks=self.tasks,
             trials=self.trials,
             seed=self.seed,
-            video=condition.video,
-            gap=parse(condition.gap),
-            videos=condition.videos,
             workers=workers,
         )
+
+
+def evaluate_under(
+    condition: Condition, preset: "Preset", meta: "MetaParams", *, sizes: "Sizes", **options: Any
+) -> "Report":
+    """`agents.evaluation.evaluate` of a policy on meta-test objects, under a condition. options: as there."""
+    from agents.evaluation import evaluate
+    from agents.learners import Imitation
+    from demos.gap import parse
+
+    steps = preset.inner_steps if condition.inner_steps is None else condition.inner_steps
+    rest = condition.rates.get("", 1.0)
+    rates = {name: rate * condition.rates.get(name, rest) for name, rate in meta.get("rates", {}).items()}
+    return evaluate(
+        Imitation(preset.imitator(steps, sizes), meta | ({"rates": rates} if rates else {})),
+        split="test",
+        video=condition.video,
+        gap=parse(condition.gap),
+        videos=condition.videos,
+        **options,
+    )
 
 
 def line(name: str, row: dict[str, Any]) -> str:

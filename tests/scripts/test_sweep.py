@@ -65,7 +65,7 @@ def test_conditions_change_what_is_evaluated() -> None:
 
 
 def left_out(what: str, preset: str) -> set[str]:
-    return {row.name for row in SWEEPS[what]("reach") if not tells(row, fresh(preset))}
+    return {row.name for row in SWEEPS[what]("reach") if not tells(row, PRESETS[preset], fresh(preset).meta)}
 
 
 @pytest.mark.parametrize("what", SWEEPS)
