@@ -23,6 +23,24 @@ def wilson(rate: float, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def auroc(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float, float]:
+    """How often a score is higher for a positive than for a negative, ties half; and its 95 % interval.
+
+    Its variance is at most that of a rate over the smaller group (Birnbaum and Klose 1957, "Bounds for the variance of
+    the Mann-Whitney statistic"), so that Wilson's interval over so many covers it, also at 0 and 1.
+
+    Args:
+        positive: [m] scores.
+        negative: [n] scores.
+
+    Returns:
+        The rate, and both ends of its interval.
+    """
+    ranks = stats.rankdata(np.concatenate([positive, negative]))[: len(positive)]
+    rate = float((ranks.mean() - (len(positive) + 1) / 2) / len(negative))
+    return rate, *wilson(rate, min(len(positive), len(negative)))
+
+
 def normal(values: np.ndarray) -> tuple[float, float]:
     """Interval of a mean over independent values [n] by the normal approximation; of a single one it is not known."""
     if len(values) < 2:

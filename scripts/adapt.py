@@ -138,10 +138,8 @@ class Adapt:
         on = attention_on_objects(policy, env_id(self.env), scene)
         chosen = scene.objects[int(on.argmax())].name
         shares = [(thing.name, round(float(share), 3)) for thing, share in zip(scene.objects, on, strict=True)]
-        console.print(
-            f"chosen: {chosen}, {on.max() / max(on.sum(), 1e-9):.0%} of the attention to objects; attention on each: "
-            + ", ".join(f"{name} {share:.2f}" for name, share in shares)
-        )
+        shares.append(("elsewhere", round(1 - float(on.sum()), 3)))
+        console.print(f"chosen: {chosen}; attention: " + ", ".join(f"{name} {share:.2f}" for name, share in shares))
         return {"chosen": chosen, "attention": shares}
 
     def _scene(self) -> "tuple[Scene, bool]":

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from tyro.conf import subcommand
 
 from scripts.bench_core import BenchCore
+from scripts.bench_refusal import BenchRefusal
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
 from scripts.common import ENVIRONMENTS, console, env_id, machine, write_json
@@ -71,6 +72,7 @@ class Bench:
         | Annotated[BenchExperts, subcommand("experts")]
         | Annotated[BenchCore, subcommand("core")]
         | Annotated[BenchTeaching, subcommand("teaching")]
+        | Annotated[BenchRefusal, subcommand("refusal")]
         | Annotated[BenchTrain, subcommand("train")]
     )
 
