@@ -18,7 +18,7 @@ RADIUS = 0.06
 """Of the ring [m]."""
 HEIGHT = 0.03
 """Of the ring above the object's top [m]."""
-WIDTH = 0.03
+WIDTH = 0.04
 """The fingertips are on the ring when they are this near to it [m]."""
 TIME_LIMIT = 4.0
 """Time of one episode [s]."""

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from agents.presets import PRESETS
+from agents.presets import find_preset
 from agents.view import REACHING, Sizes
 from daml import Example, MetaParams, Task
 
@@ -38,7 +38,7 @@ def some_lessons() -> Task:
 
 
 def some_meta(preset: str, seed: int = 0, sizes: Sizes = REACHING) -> MetaParams:
-    meta = PRESETS[preset].imitator(1, sizes).learner.init(torch.Generator().manual_seed(seed))
+    meta = find_preset(preset).imitator(1, sizes).learner.init(torch.Generator().manual_seed(seed))
     for params in meta.values():
         for tensor in params.values():
             tensor.requires_grad_()

@@ -6,7 +6,7 @@ from random_tasks import N_TASKS, QUERY, VIDEO, some_lessons, some_meta, some_ta
 
 from agents import meta_net, proposal
 from agents.methods import head, paper, pointer
-from agents.presets import PRESETS
+from agents.presets import PRESETS, find_preset
 from agents.view import REACHING, Sizes, View
 from daml import Example, MetaParams, Params, Task, TrainState, loop_tasks, meta_grad, meta_step, vmap_tasks
 from daml.meta_step import task_at
@@ -24,14 +24,15 @@ METHODS = (
     "blind",
     "linear",
     "first-order",
+    "examples.my_loss:ends",
 )
 """Presets that adapt by steps."""
 LEARNED = tuple(preset for preset in METHODS if preset != "first-order")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [*PRESETS, "examples.my_loss:ends"])
 def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
-    imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+    imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
     encoded = imitator.learner.encode(meta, some_lessons() if imitator.wanted.lessons else some_tasks())
     encoded = torch.utils._pytree.tree_map(lambda leaf: leaf.detach().double(), encoded)
     meta = {g: {n: t.detach().double().requires_grad_() for n, t in params.items()} for g, params in meta.items()}
@@ -46,7 +47,7 @@ def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", LEARNED)
 def test_the_learned_loss_gets_a_gradient_without_a_hint_and_without_labels(preset: str) -> None:
-    imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+    imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
     gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
     assert all(gradient.abs().sum() > 0 for gradient in gradients["psi"].values())
 
@@ -60,7 +61,7 @@ def test_the_first_order_method_never_trains_its_learned_loss() -> None:
 
 @pytest.mark.parametrize("preset", ["attention", "contrastive", "contextual", "lstm"])
 def test_a_baseline_that_does_not_adapt_trains_what_watches_the_video(preset: str) -> None:
-    imitator, meta = PRESETS[preset].imitator(0), some_meta(preset)
+    imitator, meta = find_preset(preset).imitator(0), some_meta(preset)
     gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
     assert all(gradient.any() for gradient in gradients["psi"].values())
 
@@ -75,7 +76,7 @@ def test_of_anil_only_last_layers_adapt(inner_steps: int) -> None:
 
 @pytest.mark.parametrize("preset", METHODS)
 def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
-    imitator, meta = PRESETS[preset].imitator(0), some_meta(preset)
+    imitator, meta = find_preset(preset).imitator(0), some_meta(preset)
     tasks = some_tasks()
     actions = []
     for video in (tasks.support, tasks.support.flip(0)):
@@ -87,7 +88,7 @@ def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"cloning"}))
 def test_with_an_inner_step_the_video_matters(preset: str) -> None:
-    imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+    imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
     tasks = some_lessons() if imitator.wanted.lessons else some_tasks()
     encoded = imitator.learner.encode(meta, tasks)
     first, other = (torch.utils._pytree.tree_map(lambda leaf, i=i: leaf[i], encoded) for i in (0, 1))
@@ -109,7 +110,7 @@ def test_what_an_environment_has_not_changes_no_gradient(preset: str) -> None:
     targets["pose"] = torch.cat([tasks.query.targets["pose"], torch.full((N_TASKS, 1, 1, 3), torch.nan)], 2)
 
     def gradients(inner_steps: int) -> MetaParams:
-        imitator = PRESETS[preset].imitator(inner_steps, sizes)
+        imitator = find_preset(preset).imitator(inner_steps, sizes)
         meta = some_meta(preset, sizes=sizes)
         partly = Task(tasks.support, Example(inputs, targets))
         return meta_grad(meta, partly, learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))[0]
@@ -308,7 +309,7 @@ def test_the_pointer_does_what_the_gradient_step_of_the_spatial_loss_does() -> N
 
 def test_the_question_is_asked_of_the_adapted_policy_and_only_while_there_is_a_hint() -> None:
     for preset in METHODS:
-        imitator, meta = PRESETS[preset].imitator(1), some_meta(preset)
+        imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
         options = {"learner": imitator.learner}
         plain, silent = meta_grad(meta, some_tasks(), outer_loss=imitator.outer_loss(0.0), **options)
         asked, scalars = meta_grad(meta, some_tasks(), outer_loss=imitator.outer_loss(2.0), **options)
