@@ -68,7 +68,7 @@ def _files(root: Path, split: str) -> Iterator[tuple[str, str]]:
         yield from ((path.name, path.read_text()) for path in sorted(folder.glob("*.xml")))
         return
     try:
-        with tarfile.open(archive) as files:
+        with tarfile.open(archive, "r:xz") as files:
             for member in files:
                 if (file := files.extractfile(member)) is not None:
                     yield member.name, file.read().decode()
@@ -106,7 +106,9 @@ def _together(model: str, found: dict[tuple[int, int], tuple[np.ndarray, np.ndar
     tasks = [[found[task, condition] for condition in range(n_conditions)] for task in range(n_tasks)]
     places = np.array([[scene[0] for scene in task] for task in tasks])  # [tasks, conditions, boxes, 3]
     colours = np.array([[scene[1] for scene in task] for task in tasks])
-    goals = [array[:, :, 0].reshape(-1, N_BOXES, *array[:, :, 0].shape[1:]).swapaxes(1, 2) for array in (places, colours)]
+    goals = [
+        array[:, :, 0].reshape(-1, N_BOXES, *array[:, :, 0].shape[1:]).swapaxes(1, 2) for array in (places, colours)
+    ]
     for own, array in zip(goals, (places, colours), strict=True):  # own: [sets, conditions, boxes, ...]
         shared = own.repeat(N_BOXES, axis=0)
         if not np.array_equal(_in_order(shared), _in_order(array)):

@@ -22,6 +22,7 @@ from scripts import (
     evaluate,
     fewshot,
     methods,
+    mil_reach,
     record,
     replay,
     report,
@@ -52,6 +53,7 @@ Command = (
     | Annotated[scene.Scene, subcommand("scene")]
     | Annotated[sinusoid.Sinusoid, subcommand("sinusoid")]
     | Annotated[fewshot.Fewshot, subcommand("fewshot")]
+    | Annotated[mil_reach.MilReach, subcommand("mil-reach")]
     | Annotated[bench.Bench, subcommand("bench")]
 )
 

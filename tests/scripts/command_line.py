@@ -10,7 +10,14 @@ import pytest
 
 from scripts import cli
 
-FILLED: dict[str, Any] = {"video": "film.mp4", "a": "reach", "b": "push", "episode": "recordings", "what": "gaps"}
+FILLED: dict[str, Any] = {
+    "video": "film.mp4",
+    "a": "reach",
+    "b": "push",
+    "episode": "recordings",
+    "what": "gaps",
+    "root": "scenes",
+}
 """For fields that have no default."""
 
 
