@@ -45,9 +45,9 @@ METHODS = {
     "attention": "attention",
     "cloning": "cloning",
 }
-"""What a policy learns from a demonstration by -> its preset. mil: one step of behaviour cloning on its torques.  video:
-one step of a loss that is learned, on its frames alone.  contextual, lstm, attention: nothing adapts, frames are an
-input.  cloning: it is shown nothing."""
+"""How a policy learns from a demonstration -> its preset. mil: one step of behaviour cloning on its torques.  video: one
+step of a loss that is learned, on its frames alone.  contextual, lstm, attention: nothing adapts, frames are an input.
+cloning: it is shown nothing."""
 WITH_TORQUES = ("mil",)
 
 
@@ -111,13 +111,11 @@ class ReachTasks:
     with_torques: bool
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
-        """A batch of `n_tasks`, a multiple of N_BOXES: of each set a condition to demonstrate in and another to act in."""
+        """A batch of tasks, a multiple of N_BOXES: a condition of each set to demonstrate in and another to act in."""
         n_sets, n_conditions = self.demos.frames.shape[:2]
         sets = rng.choice(n_sets, n_tasks // N_BOXES, replace=n_tasks // N_BOXES > n_sets)
         pairs = np.array([rng.permutation(n_conditions)[:2] for _ in sets])
-        steps = np.sort(
-            [np.append(0, 1 + rng.permutation(self.demos.states.shape[-2] - 1)[: STATES - 1]) for _ in sets]
-        )
+        steps = np.sort([np.append(0, 1 + rng.permutation(STEPS - 1)[: STATES - 1]) for _ in sets])
         parts = [
             self.task(number, goal, shown, np.array([asked]), chosen)
             for number, (shown, asked), chosen in zip(sets, pairs, steps, strict=True)
@@ -171,8 +169,8 @@ class Trials:
     shown: np.ndarray
 
     def summary(self) -> dict[str, Any]:
-        """Rates over all trials, over those whose goal can be reached, over those whose goal the fingertip can touch, and
-        over those in other scenes than the demonstration's; each with a 95 % interval over tasks."""
+        """Rates over all trials, over those whose goal can be reached, over those whose goal the fingertip can touch,
+        and over those in other scenes than the demonstration's; each with a 95 % interval over tasks."""
         other = np.arange(self.success.shape[1]) != self.shown[:, None]
         everywhere = np.ones_like(other)
         return {

@@ -26,8 +26,8 @@ MOMENTS = np.linspace(0, STEPS - 1, 8).round().astype(int)
 PART = 25
 """Sets in a file."""
 DISTURBANCE = {"train": 0.05, "test": 0.0}
-"""Standard deviation of what is added to the expert's torques by split. What is kept is the expert's own answer to where
-that led (DART: Laskey et al. 2017, arXiv 1703.09327)."""
+"""Standard deviation of what is added to the expert's torques, by split. What is kept is the expert's own answer to
+where that led (DART: Laskey et al. 2017, arXiv 1703.09327)."""
 
 Act = Callable[[np.ndarray], np.ndarray]
 """Observation -> torques [2]."""

@@ -1,10 +1,10 @@
-"""MIL's simulated reaching: a torque-driven arm of two joints in the plane, seen from straight above, among three boxes.
+"""MIL's simulated reaching: a torque-driven arm of two joints in the plane, seen from above, among three boxes.
 
 It is its authors' environment: their scenes, physics, camera, observation and count of successes. The boxes touch
 nothing; the arm moves alike in all scenes.
 
-Source: Finn et al. 2017b, arXiv 1709.04905, section 6.1, and the authors' published evaluation for what the paper leaves
-open: the state is observed before each action, and a trial counts if any of its last observations is near the goal.
+Source: Finn et al. 2017b, arXiv 1709.04905, section 6.1, and the authors' published evaluation for what the paper
+leaves open: the state is observed before each action, and a trial counts if any of its last observations is near the goal.
 """
 
 import mujoco

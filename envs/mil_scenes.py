@@ -3,8 +3,8 @@
     ROOT/test.tar.xz   ROOT/train.tar.xz      sim_vision_reach_SPLIT_xmls/task_TASK_cond_CONDITION.xml inside
     ROOT/sim_vision_reach_SPLIT_xmls/         or the same, extracted
 
-Tasks come in threes that share boxes and places: what is `target` in one is a cube in the other two. A scene without its
-task therefore does not tell where to go.
+Tasks come in threes that share boxes and places: what is `target` in one is a cube in the other two. A scene without
+its task therefore does not tell where to go.
 
 Source: Finn et al. 2017b, arXiv 1709.04905, section 6.1; the files are in the authors' gym fork.
 """

@@ -35,7 +35,7 @@ class MilReach:
     root: Path
     """Folder of the scenes."""
     method: Literal["mil", "video", "contextual", "lstm", "attention", "cloning"] = "mil"
-    """One gradient step on a demonstration with its torques; on its frames alone; no step, frames as an input; nothing."""
+    """One gradient step on a demonstration with its torques; on its frames alone; frames as an input; or nothing."""
     steps: Count = 3000
     """Meta-steps. A run that is resumed may be given more."""
     seed: Seed = 0
