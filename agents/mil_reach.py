@@ -27,7 +27,7 @@ from daml import Example, MetaLearner, MetaParams, Task
 from daml.meta_step import task_at
 from demos.augment import recolour
 from demos.mil_reach import Act, Demos, in_frame, trial
-from envs.mil_reach import REACH, SUCCESS_DISTANCE, MilReach, is_success
+from envs.mil_reach import REACH, STEPS, SUCCESS_DISTANCE, MilReach, is_success
 from envs.mil_scenes import N_BOXES, Scenes
 
 SIZES = Sizes(state=10, action=2, points=1)
@@ -45,9 +45,9 @@ METHODS = {
     "attention": "attention",
     "cloning": "cloning",
 }
-"""How a policy learns from a demonstration -> its preset. mil: one step of behaviour cloning on its torques.  video: one
-step of a loss that is learned, on its frames alone.  contextual, lstm, attention: nothing adapts, frames are an input.
-cloning: it is shown nothing."""
+"""How a policy learns from a demonstration -> its preset. mil: one step of behaviour cloning on its torques.  video:
+one step of a loss that is learned, on its frames alone.  contextual, lstm, attention: nothing adapts, frames are an
+input.  cloning: it is shown nothing."""
 WITH_TORQUES = ("mil",)
 
 

@@ -4,7 +4,8 @@ It is its authors' environment: their scenes, physics, camera, observation and c
 nothing; the arm moves alike in all scenes.
 
 Source: Finn et al. 2017b, arXiv 1709.04905, section 6.1, and the authors' published evaluation for what the paper
-leaves open: the state is observed before each action, and a trial counts if any of its last observations is near the goal.
+leaves open: the state is observed before each action, and a trial counts if any of its last observations is near the
+goal.
 """
 
 import mujoco
