@@ -35,8 +35,10 @@ SIZE = 64
 """Side that frames are enlarged to [px]: boxes are then as large as other tasks' objects."""
 TORQUE = 0.2
 """Torque of an action of one: about the largest of a demonstration."""
-STATES = 32
-"""Steps of a demonstration that are imitated in a meta-step: the first and others."""
+MOVING, STILL = 20, 12
+"""Steps of a demonstration that are imitated in a meta-step: the first ones, while it moves, and as many later ones."""
+WARM_UP = {"hint": 1.0, "hint_steps": 1000}
+"""While any policy that is shown something is also asked where in the demonstration's own scene it would go."""
 METHODS = {
     "mil": "mil",
     "video": "temporal",
@@ -59,7 +61,7 @@ def preset_of(method: str) -> Preset:
         usual = preset.imitator(inner_steps, sizes)
         return usual._replace(perceive=perceive, learner=usual.learner._replace(encode=encode))
 
-    return replace(preset, imitator=imitator)
+    return replace(preset, imitator=imitator, **({} if method == "cloning" else WARM_UP))
 
 
 def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
@@ -115,7 +117,8 @@ class ReachTasks:
         n_sets, n_conditions = self.demos.frames.shape[:2]
         sets = rng.choice(n_sets, n_tasks // N_BOXES, replace=n_tasks // N_BOXES > n_sets)
         pairs = np.array([rng.permutation(n_conditions)[:2] for _ in sets])
-        steps = np.sort([np.append(0, 1 + rng.permutation(STEPS - 1)[: STATES - 1]) for _ in sets])
+        still = [rng.choice(np.arange(MOVING, STEPS), STILL, replace=False) for _ in sets]
+        steps = np.array([np.append(np.arange(MOVING), later) for later in still])
         parts = [
             self.task(number, goal, shown, np.array([asked]), chosen)
             for number, (shown, asked), chosen in zip(sets, pairs, steps, strict=True)
