@@ -24,6 +24,7 @@ from scripts import (
     fewshot,
     importing,
     methods,
+    mil_reach,
     record,
     replay,
     report,
@@ -56,6 +57,7 @@ Command = (
     | Annotated[scene.Scene, subcommand("scene")]
     | Annotated[sinusoid.Sinusoid, subcommand("sinusoid")]
     | Annotated[fewshot.Fewshot, subcommand("fewshot")]
+    | Annotated[mil_reach.MilReach, subcommand("mil-reach")]
     | Annotated[bench.Bench, subcommand("bench")]
 )
 

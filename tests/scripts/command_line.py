@@ -18,6 +18,7 @@ FILLED: dict[str, Any] = {
     "what": "gaps",
     "robot": "robot",
     "pairs": "pairs.csv",
+    "root": "scenes",
 }
 """For fields that have no default."""
 
