@@ -37,8 +37,9 @@ TORQUE = 0.2
 """Torque of an action of one: about the largest of a demonstration."""
 MOVING, STILL = 20, 12
 """Steps of a demonstration that are imitated in a meta-step: the first ones, while it moves, and as many later ones."""
-WARM_UP = {"hint": 1.0, "hint_steps": 1000}
-"""While any policy that is shown something is also asked where in the demonstration's own scene it would go."""
+HINT, HINT_STEPS = 1.0, 1000
+"""Weight and end of the warm-up, while any policy that is shown something is also asked where in the demonstration's
+own scene it would go."""
 METHODS = {
     "mil": "mil",
     "video": "temporal",
@@ -61,7 +62,8 @@ def preset_of(method: str) -> Preset:
         usual = preset.imitator(inner_steps, sizes)
         return usual._replace(perceive=perceive, learner=usual.learner._replace(encode=encode))
 
-    return replace(preset, imitator=imitator, **({} if method == "cloning" else WARM_UP))
+    hinted = preset if method == "cloning" else replace(preset, hint=HINT, hint_steps=HINT_STEPS)
+    return replace(hinted, imitator=imitator)
 
 
 def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
@@ -151,7 +153,7 @@ class ReachTasks:
         targets = {
             "action": torques[first, steps] / np.float32(TORQUE),
             "pose": poses(states[first, -1:, None, 4:7]),
-            "shown_at": where,
+            "shown_at": where[None],
         }
         query = Example({"image": image, "state": scaled(states[first, steps])}, targets)
         return Task(lesson if self.with_torques else frames[shown].copy(), query)

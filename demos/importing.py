@@ -121,7 +121,7 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
 
 def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, index: int, pairs: list[Pair]) -> None:
     """Writes a set."""
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         name: np.full(shape[1:], np.nan if np.issubdtype(kind, np.floating) else 0, kind)
         for name, (kind, shape) in info.arrays().items()
     }

@@ -125,7 +125,7 @@ def open_folder(folder: Path, chosen: Chosen) -> LeRobot:
         raise DemoError(f"{folder}: got no episodes in meta/episodes, allowed one or more")
     with readable(folder / "meta/episodes"):
         for row in rows.values():
-            wanted = [int(row["length"]), *(int(row[f"data/{name}"]) for name in ("chunk_index", "file_index"))]
+            wanted = [float(row["length"]), *(float(row[f"data/{name}"]) for name in ("chunk_index", "file_index"))]
             if kinds[camera] == "video":
                 wanted += [
                     float(row[f"videos/{camera}/{name}"]) for name in ("chunk_index", "file_index", "from_timestamp")

@@ -138,7 +138,7 @@ def _collect(path: Path, scenes: Scenes, split: str) -> None:
         for name, values in zip(Demos._fields, zip(*every, strict=True), strict=True)
     }
     with beside(path) as part, part.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _demonstrate(arm: MilReach, goal: np.ndarray, disturbance: float, rng: np.random.Generator) -> Demos:

@@ -73,8 +73,8 @@ def _in_table(path: Path) -> Iterator[Pair]:
         cells = [(row[name] or "").strip() for name in COLUMNS]
         if empty := [name for name, cell in zip(COLUMNS, cells, strict=True) if not cell]:
             raise DemoError(f"pairs {path}: got line {number} without {empty[0]}, allowed all of {list(COLUMNS)}")
-        *names, video = cells
-        yield Pair(*names, path.parent / video)
+        one, task, episode, video = cells
+        yield Pair(one, task, episode, path.parent / video)
 
 
 def _in_folders(path: Path) -> Iterator[Pair]:

@@ -64,7 +64,7 @@ def open_file(path: Path, chosen: Chosen) -> Robomimic:
 def is_images(array: Any) -> bool:
     """Whether an array is uint8 [T, H, W, 3]."""
     shape = getattr(array, "shape", ())
-    return len(shape) == 4 and shape[-1] == 3 and array.dtype == np.uint8
+    return len(shape) == 4 and tuple(shape)[-1:] == (3,) and array.dtype == np.uint8
 
 
 @contextmanager

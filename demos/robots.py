@@ -79,7 +79,7 @@ def find_camera(where: Path, camera: str | None, there: Sequence[str]) -> str:
     """
     if camera is None and len(there) == 1:
         return there[0]
-    if camera not in there:
+    if camera is None or camera not in there:
         got = f"{len(there)} and no choice" if camera is None else repr(camera)
         raise DemoError(f"camera in {where}: got {got}, allowed one of {sorted(there)}, with --camera")
     return camera

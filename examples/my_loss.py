@@ -24,14 +24,14 @@ HIDDEN = 64
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     """psi, which is learned: a perceptron."""
     psi: Params = {}
-    init_linear(psi, "one", 2 * adap_net.SIGHTS, HIDDEN, generator)
+    init_linear(psi, "one", 2 * adap_net.sights(sizes.told), HIDDEN, generator)
     init_linear(psi, "two", HIDDEN, HIDDEN, generator)
     return psi
 
 
 def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
     """The scalar that the inner step descends: it depends on the policy through where that looks."""
-    frames = adap_net.sight(video.seen.features, seen.log_attention[0, 0])  # [frames, SIGHTS]
+    frames = adap_net.sight(video.seen.features, seen.log_told[0])  # [frames, sights]
     hidden = F.relu(linear(psi, "one", torch.cat([frames[0], frames[-1]])))
     return linear(psi, "two", hidden).square().mean()
 

@@ -18,7 +18,7 @@ CHANGED, UNLIKE = 40, 45
 def watch(video):
     """What a video shows -> who acts in one episode: (observation, info) -> action [3] in [-1, 1]."""
     colour = colour_at(video.frames[0].astype(float), hand_tip(video.frames.astype(float)))
-    goal = []
+    goal: list[np.ndarray] = []
 
     def act(observation, info):
         if not goal:  # later images show the arm before the objects

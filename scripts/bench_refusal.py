@@ -10,8 +10,6 @@ from scripts.inputs import Count, File, InputError, Seconds, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from demos.types import Video
 
 SHORTEST = 0.5
@@ -24,8 +22,8 @@ class BenchRefusal:
 
     Positive are human videos of the task with objects of the meta-test split. Against them stand the same ones with
     frames shuffled, reversed or still, one grey, noise, human videos of the other tasks, and the clips of a folder of
-    your own. AUROC: how often a positive one scores higher, 0.5 by chance. Refused: the share below the threshold, which
-    was chosen on the meta-validation videos.
+    your own. AUROC: how often a positive one scores higher, 0.5 by chance. Refused: the share below the threshold,
+    which was chosen on the meta-validation videos.
     """
 
     env: str = "reach"
@@ -120,7 +118,7 @@ class BenchRefusal:
         from demos.tasks import task_of
 
         recipes = [Recipe(environment, self.seed, split, i, task_of(environment, i)[1]) for i in range(self.videos)]
-        return [human_video(recipe.human_scene(), recipe.motion(), size=size) for recipe in recipes]
+        return [human_video(environment, recipe.human_scene(), recipe.motion(), size=size) for recipe in recipes]
 
     def _pieces(self, file: Path, size: int) -> "list[Video]":
         """A file cut into pieces, one after the other, with frames enough for every policy."""

@@ -78,7 +78,7 @@ class MilReach:
         state = train(config, preset, tasks["train"])
         trained = time.perf_counter()
         learner = preset.imitator(preset.inner_steps, sizes()).learner
-        rows = {self.method: evaluate(learner, state.meta, tasks["test"], self.seed).summary()}
+        rows: dict[str, Any] = {self.method: evaluate(learner, state.meta, tasks["test"], self.seed).summary()}
         rows |= beside(scenes["test"], self.seed)
         for name, row in rows.items():
             console.print(f"{name}: " + "; ".join(f"{what} {100 * each['rate']:.1f} %" for what, each in row.items()))

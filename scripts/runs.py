@@ -70,8 +70,8 @@ def check(run: Run) -> None:
             )
         return
     found, mine = settings_in(folder), settings(run)
-    same = {name: found.get(name, str(default)) for name, default in defaults(type(run)).items()}
-    different = {name: same[name] for name in mine if name != "steps" and same[name] != mine[name]}
+    same = {name: str(default) for name, default in defaults(type(run)).items()} | found
+    different = {name: same.get(name) for name in mine if name != "steps" and same.get(name) != mine[name]}
     if different:
         asked = {name: mine[name] for name in different}
         raise InputError(f"run {folder}: got {asked}, allowed {different}, as it began; or another --out")
