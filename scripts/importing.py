@@ -25,13 +25,14 @@ class Import:
     out: Folder = Path("data/imported")
     """New folder."""
     env: str | None = None
-    """Environment, if robot and tasks are those of one here; its simulator then evaluates what is trained."""
+    """Environment, or MODULE:ID of your own, if robot and tasks are those of one here; its simulator then evaluates
+    what is trained."""
     camera: str | None = None
     """Whose images the policy sees; the only one when not given."""
     state: tuple[str, ...] = ()
     """Arrays that are the robot's state, one after the other; observation.state (LeRobot) or state (robomimic) when not
     given."""
-    fingertip: tuple[Natural, Natural, Natural] | None = None
+    fingertip: tuple[Natural, ...] = ()
     """Which numbers of the state are the fingertip's x, y and z [m], counted from 0: the policy then learns where a
     demonstration ends, too."""
     size: Side = 64
@@ -48,14 +49,14 @@ class Import:
         from demos.robots import Chosen
         from demos.storage import open_dataset
 
-        if self.fingertip is not None and len(set(self.fingertip)) < 3:
+        if self.fingertip and (len(self.fingertip), len(set(self.fingertip))) != (3, 3):
             raise InputError(f"fingertip: got {self.fingertip}, allowed three different numbers")
         what = importing.Import(
             self.robot,
             self.pairs,
             Chosen(self.camera, self.state, self.size, self.fit),
             self.frames,
-            self.fingertip or (),
+            self.fingertip,
             None if self.env is None else env_id(self.env),
         )
         with progress_bar("sets") as bar:

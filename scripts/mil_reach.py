@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scripts import runs
 from scripts.common import console, cores, machine, ready_to_train, write_json
-from scripts.inputs import Count, Folder, Seed
+from scripts.inputs import Count, Folder, InputError, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class MilReach:
     it stand random torques and the expert.
     """
 
-    root: Path
+    root: Path | None = None
     """Folder of the scenes."""
     method: Literal["mil", "video", "contextual", "lstm", "attention", "cloning"] = "mil"
     """One gradient step on a demonstration with its torques; on its frames alone; frames as an input; or nothing."""
@@ -67,11 +67,13 @@ class MilReach:
         from envs.mil_scenes import read_scenes
 
         config = replace(self, steps=QUICK_STEPS) if self.quick else self
+        runs.check(config)
+        if config.root is None:
+            raise InputError("root: got none, allowed a folder with train.tar.xz and test.tar.xz")
         preset = preset_of(self.method)
         if self.quick:
             preset = replace(preset, tasks=QUICK_TASKS)
-        scenes = {split: read_scenes(self.root, split) for split in ("train", "test")}
-        runs.check(config)
+        scenes = {split: read_scenes(config.root, split) for split in ("train", "test")}
         tasks = {split: collected(self.demos, scenes[split], split, self.method) for split in scenes}
         begun = time.perf_counter()
         runs.begin(config)

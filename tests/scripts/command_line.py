@@ -18,7 +18,6 @@ FILLED: dict[str, Any] = {
     "what": "gaps",
     "robot": "robot",
     "pairs": "pairs.csv",
-    "root": "scenes",
 }
 """For fields that have no default."""
 

@@ -14,7 +14,7 @@ from envs.render import MAX_SIZE
 from scripts import cli
 from scripts.inputs import File, InputError, Side, Split, Within, Writable, check, rules
 
-OUTPUTS = ("out", "json", "sheet")
+OUTPUTS = ("out", "json", "sheet", "demos")
 """What the options are called that say where to write."""
 
 

@@ -15,16 +15,18 @@ from scripts import cli, runs
 from scripts.common import find_policy, write_json
 from scripts.fewshot import Fewshot
 from scripts.inputs import InputError
+from scripts.mil_reach import MilReach
 from scripts.sinusoid import Sinusoid
 from scripts.train import Train
 
-RUNS = (Train, Sinusoid, Fewshot)
+RUNS = (Train, Sinusoid, Fewshot, MilReach)
 OTHER: dict[str, Any] = {
     "env": "push",
     "preset": "lstm",
     "seed": 7,
     "data": Path("elsewhere"),
     "root": Path("elsewhere"),
+    "demos": Path("elsewhere"),
     "compile": False,
     "leak": True,
     "rate": 0.5,
