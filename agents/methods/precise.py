@@ -45,9 +45,9 @@ class Seen(NamedTuple):
     table: Tensor
 
 
-def init(sizes: Sizes, generator: torch.Generator, *, init_loss: head.InitLoss) -> MetaParams:
-    """Those of `head`, and what corrects the points."""
-    meta = head.init(sizes, generator, init_loss=init_loss, more=3 * sizes.points * len(NEAR))
+def init(sizes: Sizes, generator: torch.Generator, *, init_loss: head.InitLoss, more: int = 0) -> MetaParams:
+    """Those of `head`, and what corrects the points. more: numbers that the head sees besides `ways`."""
+    meta = head.init(sizes, generator, init_loss=init_loss, more=3 * sizes.points * len(NEAR) + more)
     trunk = meta["trunk"]
     init_conv(trunk, "whole1", CHANNELS + 2, CHANNELS, (3, 3), generator)
     init_conv(trunk, "whole2", CHANNELS, CHANNELS, (3, 3), generator)

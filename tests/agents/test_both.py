@@ -25,7 +25,8 @@ def test_how_a_task_ends_depends_on_the_order_of_the_frames() -> None:
 def test_the_outer_loss_is_least_where_the_end_is_the_demonstrations() -> None:
     outputs, targets = outputs_and_targets()
     last = targets["end"]
-    right = torch.cat([last[:3] - targets["pose"][0, 0], last[10:11]])
+    way = (last[:3] - targets["pose"][0, 0]) / both.END_SCALE
+    right = torch.cat([way, last[10:11]])
     loss = both.outer_loss(0.0)
     assert loss(outputs | {"end": right}, targets)["end"] == 0
     assert loss(outputs | {"end": right + 0.1}, targets)["end"] > 0
