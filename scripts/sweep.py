@@ -118,7 +118,8 @@ class Sweep:
             console.print(f"left out, as they change nothing of {stored.config.preset}: {', '.join(missing)}")
         rows: dict[str, dict[str, Any]] = {}
         console.print(f"{'':24s}  success  95 % interval    right object")
-        path = self.out / f"{self.what}-{as_file(self.env)}"
+        name = f"{self.what}-{as_file(self.env)}"
+        numbers, picture = (self.out / f"{name}.{kind}" for kind in ("json", "png"))
         result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
         result |= {"machine": machine(), "rows": rows}
         with progress_bar("rows") as bar, processes(cores()) as workers:
@@ -128,10 +129,10 @@ class Sweep:
                 report = sweep.evaluate(condition, stored, workers)
                 rows[condition.name] = report.summary() | {"condition": asdict(condition)}
                 console.print(line(condition.name, rows[condition.name]))
-                write_json(path.with_suffix(".json"), result)  # a stop loses one row
+                write_json(numbers, result)  # a stop loses one row
                 bar.advance(job)
-        draw(path.with_suffix(".png"), rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
-        console.print(f"results: {path}.json, picture: {path}.png")
+        draw(picture, rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
+        console.print(f"results: {numbers}, picture: {picture}")
 
     def evaluate(self, condition: Condition, stored: "StoredPolicy", workers: "Workers") -> "Report":
         """`evaluate_under` of the sweep's tasks."""
