@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from math import nan
 from typing import Any, NamedTuple
 
@@ -63,22 +64,30 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = 
         perceive: see `Perceive`.
         meta: the meta-parameters.
         tasks: support uint8 [tasks, frames, H, W, 3]; query inputs "image" uint8 [tasks, n, H, W, 3] and "state"
-            [tasks, m, state].
+            [tasks, m, state]; and, if the policy looks again, "now" uint8 [tasks, k, H, W, 3], at the last k states.
         units: of the robot.
 
     Returns:
         The same tasks with a `View` as support and one as query inputs, and `scaled_targets`.
     """
-    video, image, state = tasks.support, tasks.query.inputs["image"], scaled_state(tasks.query.inputs["state"], units)
-    shown, asked = video.shape[:2], image.shape[:2]
-    seen = perceive(meta, torch.cat([video.flatten(0, 1), image.flatten(0, 1)]))
-    support = pytree.tree_map(lambda leaf: leaf[: shown.numel()].unflatten(0, shown), seen)
-    query = pytree.tree_map(lambda leaf: leaf[shown.numel() :].unflatten(0, asked), seen)
+    inputs, state = tasks.query.inputs, scaled_state(tasks.query.inputs["state"], units)
+    images = [tasks.support, inputs["image"], *([inputs["now"]] if "now" in inputs else [])]
+    seen = perceive(meta, torch.cat([each.flatten(0, 1) for each in images]))
+    video, *query = _apart(seen, [each.shape[:2] for each in images])
     # The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018).
+    unknown = torch.zeros_like(state[:, :1]).expand(*tasks.support.shape[:2], -1)
     return Task(
-        View(support, torch.zeros_like(state[:, :1]).expand(*shown, -1)),
-        Example(View(query, state), scaled_targets(tasks.query.targets, units)),
+        View(video, unknown), Example(View(query[0], state, *query[1:]), scaled_targets(tasks.query.targets, units))
     )
+
+
+def _apart(seen: Any, shapes: Sequence[torch.Size]) -> list[Any]:
+    """What was perceived of images one after the other, a pytree of [n, ...], in parts of [*shape, ...]."""
+    ends = accumulate((shape.numel() for shape in shapes), initial=0)
+    return [
+        pytree.tree_map(lambda leaf, i=i, j=j, shape=shape: leaf[i:j].unflatten(0, shape), seen)
+        for (i, j), shape in zip(pairwise(ends), shapes, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -109,24 +118,27 @@ class Policy:
         return scaled_state(padded, self.imitator.sizes.units)
 
     @torch.no_grad()
-    def outputs(self, seen: Any, state: np.ndarray) -> dict[str, Tensor]:
-        """All that the network computes from what `look` returned and the robot's state, as `scaled` takes it."""
-        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state)))
+    def outputs(self, seen: Any, state: np.ndarray, now: Any = ()) -> dict[str, Tensor]:
+        """All that the network computes from what `look` returned, and returns now, and the robot's state, as `scaled`
+        takes it."""
+        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), now))
 
     def actor(self) -> Actor:
         """Who acts in one episode, from its first observation on; the action is float32 [action], in the robot's own
         units and inside their bounds: for the robot here [-1, 1].
 
-        A policy that acts on the first image only goes by the robot's state from there: the goal stands still, and late
-        images show the arm where it was.
+        A policy that acts on the first image only, and does not look again, goes by the robot's state from there: the
+        goal stands still, and late images show the arm where it was.
         """
         seen: list[Any] = []
-        units = self.imitator.sizes.units
+        units, wanted = self.imitator.sizes.units, self.imitator.wanted
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-            if not seen or self.imitator.wanted.images == "every":
-                seen[:] = [self.look(observation["image"])]
-            action = units.action.from_unit(self.outputs(seen[0], observation["state"])["action"][0])
+            looked = self.look(observation["image"]) if wanted.looks or wanted.images == "every" or not seen else ()
+            if wanted.images == "every" or not seen:
+                seen[:] = [looked]
+            outputs = self.outputs(seen[0], observation["state"], looked if wanted.looks else ())
+            action = units.action.from_unit(outputs["action"][0])
             low, high = (action.new_tensor(bound[: len(action)]) for bound in (units.low, units.high))
             return action.clamp(low, high).cpu().numpy()
 

@@ -152,22 +152,28 @@ def queries(head: Params) -> Tensor:
 
 def move(head: Params, told: Tensor, view: View, more: More = nothing_more) -> Activations:
     """The policy, once it is known where to look: log-attention `told` [n, told, cells] to what the video tells."""
-    h, w = view.seen.features.shape[-2:]
-    where = grid(h, w, like=view.seen.features)
     log_attention = torch.cat([told, view.seen.log_landmarks], 1)  # [n, places, cells]
-    attention, points = log_attention.exp(), view.seen.points.flatten(-2).mT  # [n, places, cells, 3]
-    # The place with most attention on it and around it, not the cell with most: an object covers several.
-    mass = F.avg_pool2d(attention.unflatten(-1, (h, w)), 2 * PEAK + 1, stride=1, padding=PEAK).flatten(-2)
-    peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
-    pose = torch.einsum("npc,npck->npk", peak / peak.sum(-1, keepdim=True), points)
+    points = view.seen.points.flatten(-2).mT  # [n, places, cells, 3]
+    pose = read(log_attention, view.seen.points)
     m = len(view.state)
     goal = pose if len(pose) == m else pose[:1]
     constant = head["bias_transform"].expand(m, -1)
     x = torch.cat([goal.flatten(-2).expand(m, -1), view.state, constant, *more(head, goal, view)], -1)
     x = F.relu(linear(head, "fc1", x))
     hidden = F.relu(linear(head, "fc2", x))
-    keypoint = attention[:, : told.shape[1]] @ where
+    h, w = view.seen.features.shape[-2:]
+    keypoint = told.exp() @ grid(h, w, like=told)
     return Activations(log_attention, keypoint, points, pose, hidden, linear(head, "fc3", hidden))
+
+
+def read(log_attention: Tensor, points: Tensor) -> Tensor:
+    """The points [n, places, 3, h, w] around the peaks of log-attentions [n, places, cells]: [n, places, 3]."""
+    h, w = points.shape[-2:]
+    where, attention = grid(h, w, like=points), log_attention.exp()
+    # The place with most attention on it and around it, not the cell with most: an object covers several.
+    mass = F.avg_pool2d(attention.unflatten(-1, (h, w)), 2 * PEAK + 1, stride=1, padding=PEAK).flatten(-2)
+    peak = attention * around(where[mass.argmax(-1)], where, (PEAK + 0.5) * 2 / w)
+    return torch.einsum("npc,npkc->npk", peak / peak.sum(-1, keepdim=True), points.flatten(-2))
 
 
 def around(centres: Tensor, where: Tensor, reach: float) -> Tensor:

@@ -13,6 +13,7 @@ from agents.methods.both import both
 from agents.methods.conditioning import contextual, recurrent
 from agents.methods.contrastive import contrastive
 from agents.methods.fast import fast
+from agents.methods.looking import looking, looking_both
 from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
@@ -83,6 +84,8 @@ PRESETS: dict[str, Preset] = {
     "both": replace(TEMPORAL, imitator=both),
     "precise": PRECISE,
     "precise-temporal": replace(PRECISE, imitator=precise_temporal),
+    "looking": replace(PRECISE, imitator=looking),
+    "looking-both": replace(PRECISE, imitator=looking_both),
     "paper": PAPER,
     "paper-small": SMALL,
     "paper-seeing": replace(SMALL, imitator=seeing),

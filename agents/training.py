@@ -11,6 +11,7 @@ import torch
 from agents.evaluation import evaluate
 from agents.imitation import device_of
 from agents.learners import Imitation
+from agents.precision import mixed
 from agents.presets import Preset
 from agents.view import Sizes
 from daml import ALONE, TaskDistribution, Team, TrainState, fit
@@ -114,7 +115,7 @@ def meta_train(
     fit(
         state,
         distribution,
-        learner=imitator.learner,
+        learner=mixed(imitator.learner),
         outer_loss_at=lambda step: loss(preset.hint if step < preset.hint_steps else 0.0),
         n_tasks=preset.tasks,
         n_steps=steps,

@@ -22,11 +22,11 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, mirror: Mirro
 
     Args:
         rows: "video", "shown_at", "image", "state", "action", "pose", "end" and, if there are any,
-            the lessons and glances of `demos.distribution`, each [goals, ...].
+            "now", and the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         mirror: what may be mirrored.
     """
-    alike = [rows[name] for name in ("video", "image", "lesson_frames", "glance_frames") if name in rows]
+    alike = [rows[name] for name in ("video", "image", "now", "lesson_frames", "glance_frames") if name in rows]
     for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
         frames[:] = recoloured
     other_side = mirror != "nothing" and rng.random() < 0.5
@@ -36,6 +36,8 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, mirror: Mirro
     if robot_too:
         _mirror(rows, image=mirrored_frames, state=mirrored_states, end=mirrored_states)
         _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
+        if "now" in rows:
+            _mirror(rows, now=mirrored_frames)
         if mirror == "both" and "lesson_frames" in rows:  # the robot shows a side, too
             _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)
             _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)

@@ -16,7 +16,7 @@ from demos.skills import find_skill
 from demos.storage import Dataset
 from demos.tasks import N_OBJECTS, n_goals
 
-INPUTS = ("image", "state")
+INPUTS = ("image", "state", "now")
 TARGETS = ("action", "pose", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
@@ -64,6 +64,7 @@ class Wanted(NamedTuple):
     pose: what it should know of the scene: the goal's points, as the simulator has them; or where the demonstration's
         fingertip ends, and nothing of any other point, as it also is where nobody knows the goal's points.
     placed: whether it cannot do without the goal's points.
+    looks: so many of the later steps, the last ones, of which it sees the image, too.
     glances: images of `demos.glances` for each task, besides its first image: it is asked where the goal is, but not to
         act.
     lessons: whether the robot shows the task (`demos.types.Demonstration`), with its actions, and not a human.
@@ -75,6 +76,7 @@ class Wanted(NamedTuple):
     until: float = 1.0
     pose: Literal["goal", "end"] = "goal"
     placed: bool = False
+    looks: int = 0
     glances: int = 0
     lessons: bool = False
 
@@ -126,7 +128,8 @@ class SetTasks:
 
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
-            3], "state" [tasks, states, state]; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
+            3], "state" [tasks, states, state], and with looks "now" uint8 [tasks, looks, H, W, 3], what is seen at the
+            last of the states; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
             [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, told, 2], where the
             places that the video tells are in its first frame, in [0, 1]. Glances come after the first image, so that
             "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
@@ -159,6 +162,8 @@ class SetTasks:
             "pose": self._pose(sets, goals)[:, None],
             "end": self._data["robot_states"][sets, goals, lengths - 1],
         }
+        if wanted.looks:
+            arrays["now"] = self._data["robot_frames"][at, goal, steps[:, -wanted.looks :]]
         if wanted.lessons:
             arrays |= {name: self._data[name][sets, goals] for name in LESSON}
         if wanted.glances:

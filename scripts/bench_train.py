@@ -216,10 +216,11 @@ def timed_step(work: Work, index: int, device: str, team: Team) -> dict[str, flo
     import numpy as np
     import torch
 
+    from agents.precision import mixed
     from daml import meta_step
 
     clock = Clock(torch.cuda.synchronize if device == "cuda" else lambda: None)
-    learner = work.imitator.learner
+    learner = mixed(work.imitator.learner)
     batch = clock.timed("drawing", work.tasks.sample)(work.n_tasks, np.random.default_rng([0, index]))
     clock.timed("meta-step", meta_step)(
         work.state,

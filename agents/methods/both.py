@@ -41,9 +41,9 @@ def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
     return params | adap_net.init(generator, inputs)
 
 
-def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
-    """Those of `precise`, and how a task ends."""
-    meta = precise.init(sizes, generator, init_loss=init_loss, more=END + 3 * (1 + len(precise.NEAR)))
+def init(sizes: Sizes, generator: torch.Generator, *, more: int = 0) -> MetaParams:
+    """Those of `precise`, and how a task ends. more: numbers that the head sees besides `ways`."""
+    meta = precise.init(sizes, generator, init_loss=init_loss, more=END + 3 * (1 + len(precise.NEAR)) + more)
     theta = {**meta["theta"], "end": torch.zeros(END)}
     return {**meta, "theta": theta, "rates": {**meta["rates"], "end": torch.tensor(END_RATE)}}
 
@@ -81,10 +81,9 @@ def motion(psi: Params, proposed: proposal.Proposal, watched: Tensor, video: Vie
     return torch.cat([adap_net.sight(video.seen.features, where, centre), followed.flatten(1)], -1)
 
 
-def predict(adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
+def predict(adapted: head.Adapted, inputs: View, *, act: head.Act = act) -> dict[str, Tensor]:
     """As of `precise`, and how the task ends."""
-    told = {"end": adapted.head["end"], "table": inputs.seen.table}
-    return head.predict(adapted, inputs, act=act) | told
+    return precise.predict(adapted, inputs, act=act) | {"end": adapted.head["end"]}
 
 
 def outer_loss(hint: float) -> OuterLoss:

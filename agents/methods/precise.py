@@ -90,7 +90,7 @@ def act(theta: Params, view: View) -> meta_net.Activations:
     return meta_net.act(theta, view, ways)
 
 
-def predict(adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
+def predict(adapted: head.Adapted, inputs: View, *, act: head.Act = act) -> dict[str, Tensor]:
     """As of `head`, and where the table is."""
     return head.predict(adapted, inputs, act=act) | {"table": inputs.seen.table}
 

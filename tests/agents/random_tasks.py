@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from agents.imitation import Imitator
 from agents.presets import find_preset
 from agents.view import REACHING, Sizes
 from daml import Example, MetaParams, Task
@@ -10,8 +11,9 @@ from daml import Example, MetaParams, Task
 N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 64
 
 
-def some_tasks(seed: int = 0) -> Task:
-    """Random images and targets in the shapes that a dataset gives."""
+def some_tasks(seed: int = 0, looks: int = 0) -> Task:
+    """Random images and targets in the shapes that a dataset gives. looks: with the images of so many of the last
+    states, besides the first one."""
     rng = np.random.default_rng(seed)
 
     def images(frames: int) -> torch.Tensor:
@@ -21,10 +23,17 @@ def some_tasks(seed: int = 0) -> Task:
         return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
 
     inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
+    if looks:
+        inputs |= {"image": inputs["image"][:, :1], "now": images(looks)}
     targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(1, 2)}
     video = images(VIDEO)
     targets["end"] = numbers(REACHING.state)
     return Task(video, Example(inputs, targets))
+
+
+def tasks_for(imitator: Imitator) -> Task:
+    """Of the kind that an imitator learns from."""
+    return some_lessons() if imitator.wanted.lessons else some_tasks(looks=min(1, imitator.wanted.looks))
 
 
 def some_lessons() -> Task:

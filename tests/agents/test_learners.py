@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from random_tasks import N_TASKS, QUERY, VIDEO, some_lessons, some_meta, some_tasks
+from random_tasks import N_TASKS, QUERY, VIDEO, some_meta, some_tasks, tasks_for
 
 from agents import meta_net, proposal
 from agents.methods import head, paper, pointer
@@ -17,6 +17,8 @@ METHODS = (
     "temporal-5",
     "anil",
     "both",
+    "looking",
+    "looking-both",
     "pointer",
     "paper",
     "paper-small",
@@ -33,7 +35,7 @@ LEARNED = tuple(preset for preset in METHODS if preset != "first-order")
 @pytest.mark.parametrize("preset", [*PRESETS, "examples.my_loss:ends"])
 def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
     imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
-    encoded = imitator.learner.encode(meta, some_lessons() if imitator.wanted.lessons else some_tasks())
+    encoded = imitator.learner.encode(meta, tasks_for(imitator))
     encoded = torch.utils._pytree.tree_map(lambda leaf: leaf.detach().double(), encoded)
     meta = {g: {n: t.detach().double().requires_grad_() for n, t in params.items()} for g, params in meta.items()}
     learner = imitator.learner._replace(encode=lambda meta, tasks: tasks)
@@ -48,7 +50,7 @@ def test_vmap_and_loop_give_the_same_meta_gradient(preset: str) -> None:
 @pytest.mark.parametrize("preset", LEARNED)
 def test_the_learned_loss_gets_a_gradient_without_a_hint_and_without_labels(preset: str) -> None:
     imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
-    gradients, _ = meta_grad(meta, some_tasks(), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
+    gradients, _ = meta_grad(meta, tasks_for(imitator), learner=imitator.learner, outer_loss=imitator.outer_loss(0.0))
     assert all(gradient.abs().sum() > 0 for gradient in gradients["psi"].values())
 
 
@@ -77,7 +79,7 @@ def test_of_anil_only_last_layers_adapt(inner_steps: int) -> None:
 @pytest.mark.parametrize("preset", METHODS)
 def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
     imitator, meta = find_preset(preset).imitator(0), some_meta(preset)
-    tasks = some_tasks()
+    tasks = tasks_for(imitator)
     actions = []
     for video in (tasks.support, tasks.support.flip(0)):
         encoded = imitator.learner.encode(meta, tasks._replace(support=video))
@@ -89,7 +91,7 @@ def test_without_inner_steps_the_video_does_not_matter(preset: str) -> None:
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"cloning"}))
 def test_with_an_inner_step_the_video_matters(preset: str) -> None:
     imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
-    tasks = some_lessons() if imitator.wanted.lessons else some_tasks()
+    tasks = tasks_for(imitator)
     encoded = imitator.learner.encode(meta, tasks)
     first, other = (torch.utils._pytree.tree_map(lambda leaf, i=i: leaf[i], encoded) for i in (0, 1))
     actions = [

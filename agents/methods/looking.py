@@ -1,0 +1,122 @@
+"""Eyes open: policies that look at every step, at the goal and at their own hand.
+
+What a policy sees in its first image says where everything is to within where the camera is, about a centimetre. The
+image of now shows the hand as well, and where that is the robot knows. So the trunk has one more place, the hand's, as
+it is seen; the way from there to each place, as it is seen now, has the camera's error at both ends, and it is also
+right when somebody has moved what the robot goes to. The head goes by both looks.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents import meta_net
+from agents.imitation import Imitator
+from agents.methods import both, fast, head, precise
+from agents.view import REACHING, Sizes, View
+from daml import MetaParams, OuterLoss, Params
+
+Init = Callable[[torch.Generator], MetaParams]
+Predict = Callable[..., dict[str, Tensor]]
+"""(adapted, inputs, act=how it acts) -> what a policy predicts."""
+
+LOOKS = 8
+"""Of the states of a demonstration in a meta-step."""
+HAND_WEIGHT = 0.2
+SCALES = (1.0, *precise.NEAR)
+"""That the head sees a way in, finest last: of the scale of the fingertip in the state."""
+
+
+def with_hand(sizes: Sizes) -> Sizes:
+    """With one more place, the last one, which no video tells: where the hand is seen."""
+    return sizes._replace(points=sizes.points + 1)
+
+
+def places_now(theta: Params, now: Any) -> Tensor:
+    """Where each place is seen now, and last the hand: [k, places + 1, 3]."""
+    log_attention = torch.cat([meta_net.attend(meta_net.queries(theta), now.features), now.log_landmarks], 1)
+    return meta_net.read(log_attention, now.points)
+
+
+def way_now(theta: Params, goal: Tensor, view: View) -> Tensor:
+    """From the fingertips to each place: [m, places, 3]. As it is seen now; as it was seen at first where it was not
+    looked again."""
+    known = goal[:, :-1] - view.state[:, None, :3]
+    if not view.now:
+        return known
+    seen = places_now(theta, view.now)
+    return torch.cat([known[: -len(seen)], seen[:, :-1] - seen[:, -1:]])
+
+
+def at_scales(way: Tensor) -> list[Tensor]:
+    """Ways [m, ...] squashed at all scales, each [m, numbers]."""
+    return [(scale * way).tanh().flatten(1) for scale in SCALES]
+
+
+def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
+    """Those of `precise`, and as they are seen now."""
+    return [*precise.ways(theta, goal, view), *at_scales(way_now(theta, goal, view))]
+
+
+def ways_to_the_end(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
+    """Those of `both`; and, as they are seen now, to each place and to where the task ends."""
+    way = way_now(theta, goal, view)
+    end = way[:, 0] + both.END_SCALE * theta["end"][both.FINGERTIP]
+    return [*both.ways(theta, goal, view), *at_scales(way), *at_scales(end)]
+
+
+def act(ways: meta_net.More, theta: Params, view: View) -> meta_net.Activations:
+    """As of `meta_net`, going by both looks."""
+    return meta_net.act(theta, view, ways)
+
+
+def predict(usual: Predict, ways: meta_net.More, adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
+    """As of a policy of one look, which does not know of the hand's place; and, where it looks again, "hand": minus the
+    log density [k] of where the fingertips are, as it sees them."""
+    said = usual(adapted, inputs, act=partial(act, ways))
+    said |= {name: said[name][:, :-1] for name in ("log_attention", "points", "pose")}
+    if not (now := inputs.now):
+        return said
+    fingertip = inputs.state[-len(now.features) :, None, :3]
+    seen = now.log_landmarks[:, -1:], now.points[:, -1:].flatten(-2).mT
+    return said | {"hand": -meta_net.log_density(*seen, adapted.log_spread, fingertip)}
+
+
+def outer_loss(usual: Callable[[float], OuterLoss], hint: float) -> OuterLoss:
+    """That of a policy of one look, and how well it sees its own hand: the robot tells where that is."""
+    imitated = usual(hint)
+
+    def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        scalars, hand = imitated(outputs, targets), outputs["hand"].mean()
+        return scalars | {"loss": scalars["loss"] + HAND_WEIGHT * hand, "hand": hand}
+
+    return loss
+
+
+def opened(
+    usual: Imitator, init: Init, loss: head.Loss, ways: meta_net.More, predicted: Predict, inner_steps: int
+) -> Imitator:
+    """A policy of one look with its eyes open: with meta-parameters of its own, and going by more ways."""
+    watch = partial(head.adapt_head, loss, inner_steps, act=partial(act, ways))
+    learner = usual.learner._replace(init=init, adapt=watch, predict=partial(predict, predicted, ways))
+    wanted = usual.wanted._replace(looks=LOOKS)
+    return usual._replace(learner=learner, outer_loss=partial(outer_loss, usual.outer_loss), wanted=wanted)
+
+
+def looking(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`precise` with its eyes open."""
+    more = 3 * sizes.points * len(SCALES)
+    usual = precise.precise(inner_steps, sizes)
+    fresh = partial(precise.init, with_hand(sizes), init_loss=fast.init_loss, more=more)
+    return opened(usual, fresh, fast.loss, ways, precise.predict, inner_steps)
+
+
+def looking_both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`both` with its eyes open."""
+    more = 3 * (sizes.points + 1) * len(SCALES)
+    usual = both.both(inner_steps, sizes)
+    fresh = partial(both.init, with_hand(sizes), more=more)
+    return opened(usual, fresh, both.loss, ways_to_the_end, both.predict, inner_steps)
