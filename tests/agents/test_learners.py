@@ -312,9 +312,9 @@ def test_the_pointer_does_what_the_gradient_step_of_the_spatial_loss_does() -> N
 def test_the_question_is_asked_of_the_adapted_policy_and_only_while_there_is_a_hint() -> None:
     for preset in METHODS:
         imitator, meta = find_preset(preset).imitator(1), some_meta(preset)
-        options = {"learner": imitator.learner}
-        plain, silent = meta_grad(meta, some_tasks(), outer_loss=imitator.outer_loss(0.0), **options)
-        asked, scalars = meta_grad(meta, some_tasks(), outer_loss=imitator.outer_loss(2.0), **options)
+        options = {"tasks": tasks_for(imitator), "learner": imitator.learner}
+        plain, silent = meta_grad(meta, outer_loss=imitator.outer_loss(0.0), **options)
+        asked, scalars = meta_grad(meta, outer_loss=imitator.outer_loss(2.0), **options)
         assert "asked" not in silent
         torch.testing.assert_close(scalars["loss"], silent["loss"] + 2 * scalars["asked"])
         if preset != "first-order":  # the question teaches the learned loss, through the gradient step
