@@ -113,6 +113,12 @@ class Policy:
         """All that the network computes from what `look` returned and the robot's state, as `scaled` takes it."""
         return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state)))
 
+    def bounded(self, action: Tensor) -> Tensor:
+        """Actions as they come out of the network, [..., action], in the robot's own units and inside their bounds."""
+        units = self.imitator.sizes.units
+        low, high = (action.new_tensor(bound[: action.shape[-1]]) for bound in (units.low, units.high))
+        return units.action.from_unit(action).clamp(low, high)
+
     def actor(self) -> Actor:
         """Who acts in one episode, from its first observation on; the action is float32 [action], in the robot's own
         units and inside their bounds: for the robot here [-1, 1].
@@ -121,14 +127,11 @@ class Policy:
         images show the arm where it was.
         """
         seen: list[Any] = []
-        units = self.imitator.sizes.units
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
             if not seen or self.imitator.wanted.images == "every":
                 seen[:] = [self.look(observation["image"])]
-            action = units.action.from_unit(self.outputs(seen[0], observation["state"])["action"][0])
-            low, high = (action.new_tensor(bound[: len(action)]) for bound in (units.low, units.high))
-            return action.clamp(low, high).cpu().numpy()
+            return self.bounded(self.outputs(seen[0], observation["state"])["action"][0]).cpu().numpy()
 
         return act
 

@@ -17,7 +17,7 @@ from demos.storage import Dataset, DatasetInfo, create
 from demos.video import read_times, read_video
 
 HELD_OUT = 10
-"""One in so many sets is held out, the last ones, and at least one."""
+"""One in so many sets is held out when nothing else is asked for, and at least one."""
 SPLIT = "imported"
 """What is said of the objects."""
 
@@ -28,7 +28,8 @@ class Import(NamedTuple):
     robot: a LeRobot folder or a robomimic file.  pairs: as `read_pairs` takes them.  chosen: what is read of the
     robot's episodes, and the images' size, which is that of the videos', too.  frames: of each video that are kept,
     evenly spaced.  fingertip: which three numbers of the state are its x, y and z [m]; or none.  env_id: registered id
-    of the environment whose robot and tasks these are; None for others.
+    of the environment whose robot and tasks these are; None for others.  held_out: so many sets, the last ones; one in
+    `HELD_OUT` when None.
     """
 
     robot: Path
@@ -37,6 +38,7 @@ class Import(NamedTuple):
     frames: int = 20
     fingertip: tuple[int, ...] = ()
     env_id: str | None = None
+    held_out: int | None = None
 
 
 def import_dataset(what: Import, out: Path, *, workers: int) -> Iterator[tuple[int, int]]:
@@ -72,8 +74,12 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
     """What the dataset will hold; the first episode says how many numbers a state and an action have.
 
     Raises:
-        DemoError: an episode is not there or too short, or the numbers are not those of the environment.
+        DemoError: an episode is not there or too short, no set is left to train on or to be held out, or the numbers
+            are not those of the environment.
     """
+    held_out = max(1, len(sets) // HELD_OUT) if what.held_out is None else what.held_out
+    if not 1 <= held_out < len(sets):
+        raise DemoError(f"held-out sets: got {held_out}, allowed 1 to {len(sets) - 1} of {len(sets)}")
     lengths = robot.lengths
     for pair in (pair for pairs in sets for pair in pairs):
         if pair.episode not in lengths:
@@ -114,7 +120,7 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
         glances=0,
         lessons=0,
         ragged=1,
-        held_out=max(1, len(sets) // HELD_OUT),
+        held_out=held_out,
         fingertip=fingertip,
     )
 
