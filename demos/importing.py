@@ -12,12 +12,14 @@ from demos.errors import DemoError
 from demos.folders import new_folder
 from demos.pairs import Pair, read_pairs
 from demos.processes import pool
-from demos.robots import SHORTEST, Chosen, Robot, open_robot
+from demos.robots import SHORTEST, Chosen, Robot, RobotEpisode, open_robot
 from demos.storage import Dataset, DatasetInfo, create
 from demos.video import read_times, read_video
 
 HELD_OUT = 10
 """One in so many sets is held out when nothing else is asked for, and at least one."""
+LARGEST_ACTION, LARGEST_STATE = 1.001, 10.0
+"""Of an environment here: actions are in [-1, 1], up to rounding, and states in metres and radians."""
 SPLIT = "imported"
 """What is said of the objects."""
 
@@ -139,6 +141,8 @@ def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, ind
                     f"episode {pair.episode} of {what.robot}: got {rows.shape[1]} numbers in its {name}, allowed "
                     f"{size}, as in the first one"
                 )
+        if info.env_id is not None:
+            _check_units(f"episode {pair.episode} of {what.robot}", episode)
         video = read_video(pair.video, n_frames=info.video_frames, size=info.size, fit=what.chosen.fit)
         steps = len(episode.states)
         arrays["lengths"][goal] = steps
@@ -147,3 +151,13 @@ def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, ind
         arrays["robot_states"][goal, :steps] = episode.states
         arrays["robot_actions"][goal, :steps] = episode.actions
     Dataset(folder, info, "r+").write_set(index, arrays)
+
+
+def _check_units(where: str, episode: RobotEpisode) -> None:
+    """Refuses numbers that are too large for the units of the environments here, as millimetres or degrees are."""
+    for name, rows, most, units in (
+        ("action", episode.actions, LARGEST_ACTION, "-1 to 1, as the environment takes them"),
+        ("state", episode.states, LARGEST_STATE, "metres and radians"),
+    ):
+        if (largest := float(np.abs(rows).max())) > most:
+            raise DemoError(f"{where}: got {largest:.4g} in its {name}, allowed {units}")
