@@ -44,7 +44,7 @@ def card(config: "PolicyConfig") -> str:
     """The model card, Markdown with a head of metadata."""
     lines = [
         *_head(config),
-        f"# {config.env}, preset `{config.preset}`",
+        f"# {'Imported data' if config.env == NONE else config.env}, preset `{config.preset}`",
         "",
         "A policy that watches one video of a human and does the same with a robot (DAML, arXiv 1802.01557).",
         "",
