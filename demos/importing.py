@@ -72,6 +72,16 @@ def import_dataset(what: Import, out: Path, *, workers: int) -> Iterator[tuple[i
                 yield done, len(sets)
 
 
+def left_out(what: Import) -> int:
+    """How many of the robot's episodes have no video, as no pair names them.
+
+    Raises:
+        DemoError: as `open_robot` and `read_pairs`.
+    """
+    named = {pair.episode for pairs in read_pairs(what.pairs).values() for pair in pairs}
+    return len(open_robot(what.robot, what.chosen).lengths.keys() - named)
+
+
 def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo:
     """What the dataset will hold; the first episode says how many numbers a state and an action have.
 

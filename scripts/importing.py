@@ -69,8 +69,10 @@ class Import:
                 bar.update(job, completed=done)
         info, lengths = (dataset := open_dataset(self.out)).info, dataset.lengths
         goals, steps = (lengths > 0).sum(1), lengths[lengths > 0]
+        left = importing.left_out(what)
         console.print(
             f"dataset: {self.out} ({info.n_sets} sets of {goals.min()} to {goals.max()} tasks, {goals.sum()} tasks; "
             f"episodes of {steps.min()} to {steps.max()} steps; {info.state} numbers in a state, {info.action} in an "
             f"action; the last {info.held_out} sets are held out)"
+            + (f"; {left} episodes without a video are left out" if left else "")
         )

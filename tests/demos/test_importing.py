@@ -10,7 +10,7 @@ from demos.collect import demonstrate_set, describe
 from demos.distribution import SetTasks, Wanted
 from demos.errors import DemoError
 from demos.export import export_dataset
-from demos.importing import Import, import_dataset
+from demos.importing import Import, import_dataset, left_out
 from demos.robots import Chosen
 from demos.storage import Dataset, create, open_dataset
 
@@ -123,6 +123,14 @@ def test_folders_say_the_same_as_a_table(robomimic, tmp_path):
     )
     for name in ("human_frames", "robot_states"):
         np.testing.assert_array_equal(table[name][:], folders[name][:])
+
+
+def test_episodes_without_a_video_are_counted(robomimic, tmp_path):
+    robot, pairs = robomimic
+    assert left_out(Import(robot, pairs, CHOSEN)) == 0
+    shutil.copytree(pairs.parent, tmp_path / "theirs")
+    write_pairs(tmp_path / "theirs" / "few.csv", rows_of(pairs)[: sum(GOALS[:2])])
+    assert left_out(Import(robot, tmp_path / "theirs" / "few.csv", CHOSEN)) == sum(GOALS[2:])
 
 
 def changed(row: int, column: int, value: str):

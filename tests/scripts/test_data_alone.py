@@ -121,3 +121,33 @@ def test_what_does_not_fit_is_one_line(kind, data, tmp_path, monkeypatch, capsys
     words, said = REFUSED[kind]
     given = [word.format(data=data[()]) for word in words]
     assert said in refused(given, tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.slow
+def test_what_is_exported_trains_with_the_same_command_when_it_is_imported_again(tmp_path, monkeypatch, capsys):
+    ours, exported, again = (tmp_path / name for name in ("ours", "exported", "again"))
+    run_and_read(["collect", "--env", "reach", "--sets", 9, "--clips", 1, "--out", ours], monkeypatch, capsys)
+    run_and_read(["dataset", "export", ours, "--out", exported], monkeypatch, capsys)
+    words = ["import", "--robot", exported / "robot", "--pairs", exported / "pairs.csv", "--env", "reach"]
+    run_and_read([*words, "--out", again], monkeypatch, capsys)
+    successes = []
+    for data in (ours, again):
+        words = [
+            "train",
+            "--env",
+            "reach",
+            "--data",
+            data,
+            "--preset",
+            "no-hint",
+            "--out",
+            tmp_path / f"run-{data.name}",
+        ]
+        how = ["--steps", 2, "--eval-tasks", 3, "--eval-trials", 1, "--device", "cpu"]
+        assert "reach: success on meta-test objects" in run_and_read([*words, *how], monkeypatch, capsys)
+        config = load_policy(tmp_path / f"run-{data.name}").config
+        successes.append((config.sizes, set(config.results)))
+        assert config.sets == (9 if data == ours else 8), "of the imported one a set is held out"
+    assert successes[0] == successes[1]
+    said = run_and_read(["evaluate", "--data", again, "--policy", tmp_path / "run-ours"], monkeypatch, capsys)
+    assert "action error on 1 held-out sets (3 tasks)" in said
