@@ -16,6 +16,7 @@ from their_files import ACTION, GOALS, STATE, write_lerobot
 
 from demos.importing import Import, import_dataset
 from demos.robots import Chosen
+from demos.video import read_video
 
 FINGERTIP = (4, 0, 2)
 
@@ -63,7 +64,10 @@ def test_from_a_folder_of_theirs_to_an_evaluated_policy(theirs, tmp_path, monkey
     assert list(shown) == ["human", "none", "shuffled", "wrong"]
     for name, row in shown.items():
         assert row["error"] == pytest.approx(stored.config.results[name]["error"], rel=1e-4)
-    said = run_and_read(["train", "--resume", "--out", run, "--steps", 3], monkeypatch, capsys)
+    act = stored.adapt(read_video(theirs / "0.mp4")).actor()
+    action = act({"image": np.zeros((64, 64, 3), np.uint8), "state": np.zeros(STATE, np.float32)}, {})
+    assert action.shape == (ACTION,)
+    run_and_read(["train", "--resume", "--out", run, "--steps", 3], monkeypatch, capsys)
     assert [record["step"] for record in read_log(run / "log.jsonl")] == [1, 2, 3]
 
 
