@@ -83,7 +83,10 @@ def open_datasets(folders: Mapping[str, Path]) -> list[Dataset]:
     datasets = {env_id: open_dataset(folder) for env_id, folder in folders.items()}
     for env_id, dataset in datasets.items():
         if dataset.info.env_id != env_id:
-            raise AgentError(f"data {dataset.folder}: got {dataset.info.env_id}, allowed {env_id}")
+            alone = "" if dataset.info.env_id else "; or --env none"
+            raise AgentError(
+                f"data {dataset.folder}: got {dataset.info.env_id or 'one of no environment'}, allowed {env_id}{alone}"
+            )
     return list(datasets.values())
 
 
@@ -129,7 +132,7 @@ def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset],
 
     Raises:
         AgentError: the images of a dataset are of another size than the policy's, which acts on those of its own.
-        DemoError: a dataset does not have all of that.
+        DemoError: a dataset does not have all of that, or not so many goals a set that a meta-batch is whole sets.
     """
     imitator = preset.imitator(preset.inner_steps, sizes)
     for dataset in datasets:
@@ -138,4 +141,7 @@ def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset],
                 f"data {dataset.folder}: got images of {dataset.info.size} px, allowed {imitator.size} px, which the "
                 "preset looks at"
             )
-    return MixedTasks([SetTasks(dataset, imitator.wanted, device=device) for dataset in datasets])
+    parts = [SetTasks(dataset, imitator.wanted, device=device) for dataset in datasets]
+    for part in parts:
+        part.goals_a_set(preset.tasks // len(parts))
+    return MixedTasks(parts)

@@ -123,6 +123,12 @@ class Policy:
         takes it."""
         return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), now))
 
+    def bounded(self, action: Tensor) -> Tensor:
+        """Actions as they come out of the network, [..., action], in the robot's own units and inside their bounds."""
+        units = self.imitator.sizes.units
+        low, high = (action.new_tensor(bound[: action.shape[-1]]) for bound in (units.low, units.high))
+        return units.action.from_unit(action).clamp(low, high)
+
     def actor(self) -> Actor:
         """Who acts in one episode, from its first observation on; the action is float32 [action], in the robot's own
         units and inside their bounds: for the robot here [-1, 1].
@@ -131,16 +137,14 @@ class Policy:
         goal stands still, and late images show the arm where it was.
         """
         seen: list[Any] = []
-        units, wanted = self.imitator.sizes.units, self.imitator.wanted
+        wanted = self.imitator.wanted
 
         def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
             looked = self.look(observation["image"]) if wanted.looks or wanted.images == "every" or not seen else ()
             if wanted.images == "every" or not seen:
                 seen[:] = [looked]
             outputs = self.outputs(seen[0], observation["state"], looked if wanted.looks else ())
-            action = units.action.from_unit(outputs["action"][0])
-            low, high = (action.new_tensor(bound[: len(action)]) for bound in (units.low, units.high))
-            return action.clamp(low, high).cpu().numpy()
+            return self.bounded(outputs["action"][0]).cpu().numpy()
 
         return act
 

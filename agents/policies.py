@@ -34,8 +34,8 @@ CARD = "README.md"
 class PolicyConfig:
     """What a policy is and where it comes from.
 
-    env: short name of the environment, "module:id" of somebody's own, or "all".  preset: as `find_preset` takes it.
-    sizes: of the environment.
+    env: short name of the environment, "module:id" of somebody's own, "all", or "none" of data alone.
+    preset: as `find_preset` takes it.  sizes: of the environment.
     seed, steps, sets: of its meta-training. command: that trains it. minutes: it took, on machine. results:
     evaluations, by `row_of`.
     """

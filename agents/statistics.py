@@ -49,6 +49,15 @@ def normal(values: np.ndarray) -> tuple[float, float]:
     return mean - quantile() * error, mean + quantile() * error
 
 
+def student(values: np.ndarray) -> tuple[float, float]:
+    """The same by Student's t, which holds for few values, too."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
+    return mean - half, mean + half
+
+
 def quantile() -> float:
     """Of the normal distribution: standard errors from the middle of an interval to its ends."""
     return float(stats.norm.ppf(0.5 + CONFIDENCE / 2))

@@ -1,6 +1,6 @@
-"""Meta-training of a policy on a dataset: the preset's numbers, the core's `fit`, validation by rollouts."""
+"""Meta-training of a policy on a dataset: the preset's numbers, the core's `fit`, validation on the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from agents.learners import Imitation
 from agents.precision import mixed
 from agents.presets import Preset
 from agents.view import Sizes
-from daml import ALONE, TaskDistribution, Team, TrainState, fit
+from daml import ALONE, MetaParams, TaskDistribution, Team, TrainState, fit
 from daml.logs import Log
 
 WARM_UP = 50
@@ -25,15 +25,56 @@ FINAL_RATE = 0.02
 
 @dataclass(frozen=True)
 class Validation:
-    """Rollouts on meta-validation objects during meta-training.
+    """What is measured during meta-training.
 
-    env_ids: registered ids.  tasks: number of them, in each.  every: so many meta-steps.  seed: of the tasks.
+    measure: meta-parameters -> metrics, such as `rollouts` or `agents.held_out.validation`.  every: so many meta-steps.
     """
 
-    env_ids: tuple[str, ...]
-    tasks: int
+    measure: Callable[[MetaParams], dict[str, float]]
     every: int
-    seed: int
+
+
+def rollouts(
+    preset: Preset, sizes: Sizes, env_ids: Sequence[str], *, tasks: int, seed: int
+) -> Callable[[MetaParams], dict[str, float]]:
+    """Rollouts on meta-validation objects, as `Validation` measures: "val_success" and "val_nearest"; with several
+    environments that is their mean, and each has "val_success ENV_ID", too. Where goals have a second part, also
+    "val_verb" or "val_container".
+
+    Args:
+        preset: of the policy.
+        sizes: it was made for.
+        env_ids: registered ids.
+        tasks: number of them, in each.
+        seed: of the tasks.
+    """
+    imitator = preset.imitator(preset.inner_steps, sizes)
+
+    def measure(meta: MetaParams) -> dict[str, float]:
+        reports = {
+            env_id: evaluate(
+                Imitation(imitator, meta),
+                env_id=env_id,
+                split="val",
+                tasks=tasks,
+                trials=1,
+                seed=seed,
+                video=preset.shown,
+            )
+            for env_id in env_ids
+        }
+        each = {f"val_success {env_id}": report.success for env_id, report in reports.items()}
+        aimed = [report.aimed for report in reports.values() if report.aimed]
+        return (
+            {
+                "val_success": float(np.mean([report.success for report in reports.values()])),
+                "val_nearest": float(np.mean([report.nearest.mean() for report in reports.values()])),
+            }
+            | {f"val_{each.aims.kind}": each.right for each in aimed}
+            | (each if len(reports) > 1 else {})
+        )
+
+    return measure
 
 
 def new_state(preset: Preset, sizes: Sizes, seed: int, device: torch.device | str) -> TrainState:
@@ -77,9 +118,7 @@ def meta_train(
         distribution: of tasks.
         steps: in the whole run; the preset's hint ends after its share of them.
         seed: of the task samples.
-        validation: what is measured on the way, under "val_success" and "val_nearest"; with several environments that
-            is their mean, and the first is also under "val_success ENV_ID". Where goals have a second part, also
-            "val_verb" or "val_container".
+        validation: what is measured on the way.
         log: called after every meta-step.
         checkpoint: file for the state.
         checkpoint_every: so many meta-steps.
@@ -87,30 +126,6 @@ def meta_train(
     """
     imitator = preset.imitator(preset.inner_steps, sizes)
     loss = cache(imitator.outer_loss)
-
-    def validate(current: TrainState) -> dict[str, float]:
-        reports = {
-            env_id: evaluate(
-                Imitation(imitator, current.meta),
-                env_id=env_id,
-                split="val",
-                tasks=validation.tasks,
-                trials=1,
-                seed=validation.seed,
-                video=preset.shown,
-            )
-            for env_id in validation.env_ids
-        }
-        each = {f"val_success {env_id}": report.success for env_id, report in reports.items()}
-        aimed = [report.aimed for report in reports.values() if report.aimed]
-        return (
-            {
-                "val_success": float(np.mean([report.success for report in reports.values()])),
-                "val_nearest": float(np.mean([report.nearest.mean() for report in reports.values()])),
-            }
-            | {f"val_{each.aims.kind}": each.right for each in aimed}
-            | (each if len(reports) > 1 else {})
-        )
 
     fit(
         state,
@@ -123,7 +138,7 @@ def meta_train(
         map_tasks=preset.map_tasks(device_of(state.meta).type),
         lr_at=learning_rate(preset, steps),
         max_norm=preset.max_norm,
-        evaluate=validate,
+        evaluate=lambda current: validation.measure(current.meta),
         evaluate_every=validation.every,
         log=log,
         checkpoint=checkpoint,

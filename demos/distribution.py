@@ -104,18 +104,22 @@ class SetTasks:
         if not 0 <= wanted.glances <= info.glances:
             raise DemoError(
                 f"glances of a task: got {wanted.glances}, allowed 0 to {info.glances} in {dataset.folder}; collect "
-                "one with --glances"
+                "one with --glances, or take a preset that does without them, such as temporal"
             )
         if wanted.glances and wanted.images != "first":
             raise DemoError(f"glances of a task: got {wanted.glances} with images {wanted.images!r}, allowed 'first'")
         if wanted.lessons and not info.lessons:
-            raise DemoError(f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1")
+            raise DemoError(
+                f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1, or a preset "
+                "that does without them, such as temporal"
+            )
         if wanted.placed and np.isnan(dataset["goal_points"]).any():
             raise DemoError(
                 f"goal points: got none in {dataset.folder}, allowed a dataset of `daml collect`; or a preset that "
                 "does without them, such as temporal"
             )
-        self._data, self._wanted, self._augment, self._device = dataset, wanted, augmented, torch.device(device)
+        self.dataset = dataset
+        self._wanted, self._augment, self._device = wanted, augmented, torch.device(device)
         self._lengths, self._sets = dataset.lengths, info.n_sets - info.held_out
         self._goals = (self._lengths > 0).sum(1)  # of each set
 
@@ -137,7 +141,7 @@ class SetTasks:
             lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, steps, state];
             "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
-        info, wanted = self._data.info, self._wanted
+        info, wanted = self.dataset.info, self._wanted
         each = self.goals_a_set(n_tasks)
         # Of few sets some are drawn twice: at other moments, in other colours.
         drawn = rng.choice(self._sets, n_tasks // each, replace=n_tasks // each > self._sets)
@@ -154,21 +158,21 @@ class SetTasks:
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
         at, goal = sets[:, None], goals[:, None]
         arrays = {
-            "video": self._data["human_frames"][at, goal, video],
-            "shown_at": self._data["goal_pixels"][sets, goals].reshape(n_tasks, -1, 2),
-            "image": self._data["robot_frames"][at, goal, steps[:, : 1 if wanted.images == "first" else None]],
-            "state": self._data["robot_states"][at, goal, steps],
-            "action": self._data["robot_actions"][at, goal, steps],
+            "video": self.dataset["human_frames"][at, goal, video],
+            "shown_at": self.dataset["goal_pixels"][sets, goals].reshape(n_tasks, -1, 2),
+            "image": self.dataset["robot_frames"][at, goal, steps[:, : 1 if wanted.images == "first" else None]],
+            "state": self.dataset["robot_states"][at, goal, steps],
+            "action": self.dataset["robot_actions"][at, goal, steps],
             "pose": self._pose(sets, goals)[:, None],
-            "end": self._data["robot_states"][sets, goals, lengths - 1],
+            "end": self.dataset["robot_states"][sets, goals, lengths - 1],
         }
         if wanted.looks:
             arrays["now"] = self._data["robot_frames"][at, goal, steps[:, -wanted.looks :]]
         if wanted.lessons:
-            arrays |= {name: self._data[name][sets, goals] for name in LESSON}
+            arrays |= {name: self.dataset[name][sets, goals] for name in LESSON}
         if wanted.glances:
             which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : wanted.glances]
-            arrays |= {name: self._data[name][at, which] for name in GLANCE}
+            arrays |= {name: self.dataset[name][at, which] for name in GLANCE}
         if self._augment:
             # Of what nobody here knows, nobody knows what stays the same in the mirror.
             mirror = find_skill(info.env_id).mirror if info.env_id else "nothing"
@@ -188,18 +192,18 @@ class SetTasks:
         Raises:
             DemoError: there is no such number.
         """
-        info = self._data.info
+        info = self.dataset.info
         if info.env_id is None or info.ragged:
             return goals_of_ragged(int(self._goals[: self._sets].min()), n_tasks)
         return goals_a_set(info.env_id, n_tasks)
 
     def _pose(self, sets: np.ndarray, goals: np.ndarray) -> np.ndarray:
         """What a policy should know of the scenes of tasks: [tasks, points, 3] [m], NaN where that is not told."""
-        points = self._data["goal_points"][sets, goals]
+        points = self.dataset["goal_points"][sets, goals]
         if self._wanted.pose == "end":
             points[:] = nan
-        if fingertip := list(self._data.info.fingertip):
-            ends = self._data["robot_states"][sets, goals, self._lengths[sets, goals] - 1][:, fingertip]
+        if fingertip := list(self.dataset.info.fingertip):
+            ends = self.dataset["robot_states"][sets, goals, self._lengths[sets, goals] - 1][:, fingertip]
             points[:, 0] = np.where(np.isnan(points[:, 0]), ends, points[:, 0])
         return points
 
@@ -222,6 +226,11 @@ class MixedTasks:
             parts: one for each environment.
         """
         self._parts = tuple(parts)
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """What is drawn from, of each environment."""
+        return tuple(part.dataset for part in self._parts)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks, as of `SetTasks.sample`; NaN where an environment has fewer numbers than another.

@@ -12,12 +12,14 @@ from demos.errors import DemoError
 from demos.folders import new_folder
 from demos.pairs import Pair, read_pairs
 from demos.processes import pool
-from demos.robots import SHORTEST, Chosen, Robot, open_robot
+from demos.robots import SHORTEST, Chosen, Robot, RobotEpisode, open_robot
 from demos.storage import Dataset, DatasetInfo, create
 from demos.video import read_times, read_video
 
 HELD_OUT = 10
-"""One in so many sets is held out, the last ones, and at least one."""
+"""One in so many sets is held out when nothing else is asked for, and at least one."""
+LARGEST_ACTION, LARGEST_STATE = 1.001, 10.0
+"""Of an environment here: actions are in [-1, 1], up to rounding, and states in metres and radians."""
 SPLIT = "imported"
 """What is said of the objects."""
 
@@ -28,7 +30,8 @@ class Import(NamedTuple):
     robot: a LeRobot folder or a robomimic file.  pairs: as `read_pairs` takes them.  chosen: what is read of the
     robot's episodes, and the images' size, which is that of the videos', too.  frames: of each video that are kept,
     evenly spaced.  fingertip: which three numbers of the state are its x, y and z [m]; or none.  env_id: registered id
-    of the environment whose robot and tasks these are; None for others.
+    of the environment whose robot and tasks these are; None for others.  held_out: so many sets, the last ones; one in
+    `HELD_OUT` when None.
     """
 
     robot: Path
@@ -37,6 +40,7 @@ class Import(NamedTuple):
     frames: int = 20
     fingertip: tuple[int, ...] = ()
     env_id: str | None = None
+    held_out: int | None = None
 
 
 def import_dataset(what: Import, out: Path, *, workers: int) -> Iterator[tuple[int, int]]:
@@ -68,12 +72,26 @@ def import_dataset(what: Import, out: Path, *, workers: int) -> Iterator[tuple[i
                 yield done, len(sets)
 
 
+def left_out(what: Import) -> int:
+    """How many of the robot's episodes have no video, as no pair names them.
+
+    Raises:
+        DemoError: as `open_robot` and `read_pairs`.
+    """
+    named = {pair.episode for pairs in read_pairs(what.pairs).values() for pair in pairs}
+    return len(open_robot(what.robot, what.chosen).lengths.keys() - named)
+
+
 def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo:
     """What the dataset will hold; the first episode says how many numbers a state and an action have.
 
     Raises:
-        DemoError: an episode is not there or too short, or the numbers are not those of the environment.
+        DemoError: an episode is not there or too short, no set is left to train on or to be held out, or the numbers
+            are not those of the environment.
     """
+    held_out = max(1, len(sets) // HELD_OUT) if what.held_out is None else what.held_out
+    if not 1 <= held_out < len(sets):
+        raise DemoError(f"held-out sets: got {held_out}, allowed 1 to {len(sets) - 1} of {len(sets)}")
     lengths = robot.lengths
     for pair in (pair for pairs in sets for pair in pairs):
         if pair.episode not in lengths:
@@ -114,7 +132,7 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
         glances=0,
         lessons=0,
         ragged=1,
-        held_out=max(1, len(sets) // HELD_OUT),
+        held_out=held_out,
         fingertip=fingertip,
     )
 
@@ -133,6 +151,8 @@ def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, ind
                     f"episode {pair.episode} of {what.robot}: got {rows.shape[1]} numbers in its {name}, allowed "
                     f"{size}, as in the first one"
                 )
+        if info.env_id is not None:
+            _check_units(f"episode {pair.episode} of {what.robot}", episode)
         video = read_video(pair.video, n_frames=info.video_frames, size=info.size, fit=what.chosen.fit)
         steps = len(episode.states)
         arrays["lengths"][goal] = steps
@@ -141,3 +161,13 @@ def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, ind
         arrays["robot_states"][goal, :steps] = episode.states
         arrays["robot_actions"][goal, :steps] = episode.actions
     Dataset(folder, info, "r+").write_set(index, arrays)
+
+
+def _check_units(where: str, episode: RobotEpisode) -> None:
+    """Refuses numbers that are too large for the units of the environments here, as millimetres or degrees are."""
+    for name, rows, most, units in (
+        ("action", episode.actions, LARGEST_ACTION, "-1 to 1, as the environment takes them"),
+        ("state", episode.states, LARGEST_STATE, "metres and radians"),
+    ):
+        if (largest := float(np.abs(rows).max())) > most:
+            raise DemoError(f"{where}: got {largest:.4g} in its {name}, allowed {units}")

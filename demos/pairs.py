@@ -49,7 +49,7 @@ def read_pairs(path: Path) -> dict[str, list[Pair]]:
                 f"set {name} in {path}: got 1 task, allowed 2 or more: nothing but the video tells them apart"
             )
     if len(sets) < 2:
-        raise DemoError(f"sets in {path}: got {len(sets)}, allowed 2 or more, of which the last tenth is held out")
+        raise DemoError(f"sets in {path}: got {len(sets)}, allowed 2 or more, of which the last is held out")
     for pair in pairs:
         if not pair.video.is_file():
             raise DemoError(

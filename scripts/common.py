@@ -32,6 +32,9 @@ ALL = "all"
 TOGETHER = ("reach", "push", "place", "pick-place")
 """Environments that one policy can be for: in each of them the video tells one thing, which object."""
 
+NONE = "none"
+"""The name of no environment: of a policy for a robot of which there are only data."""
+
 console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 """Prints what it is given: a path may hold what looks like markup, and a line in a pipe is one line."""
 
@@ -109,6 +112,10 @@ def policy_for(env: str, name: str | None) -> "StoredPolicy":
 
     env_id(env)
     stored = find_policy(name or env)
+    if stored.config.env == NONE:
+        raise AgentError(
+            f"policy {name}: got one trained on data alone, allowed one for {env}; or `daml evaluate --data`"
+        )
     if env not in (meant := env_names(stored.config.env)):
         raise AgentError(f"policy {name}: got one for {stored.config.env}, allowed one for {env}; or --env {meant[0]}")
     return stored

@@ -1,13 +1,14 @@
 """`daml evaluate`: one-shot success on tasks never seen, with controls."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
 
 from tyro.conf import arg
 
 from agents.controls import MEANINGS
-from scripts.common import console, cores, evaluation_of, write_json
-from scripts.inputs import Count, Env, File, Seed, Side, Split
+from scripts.common import NONE, between, console, cores, evaluation_of, find_policy, write_json
+from scripts.inputs import Count, Env, File, InputError, Seed, Side, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -19,6 +20,9 @@ class Evaluate:
 
     Controls: `--video` shows something else, or nothing. There are wrong objects, verbs and containers
     where a video tells two things.
+
+    `--data` needs no simulator: how far the policy's actions are from demonstrations that the dataset holds out, after
+    the human's video and after none, a shuffled one and one of another task (docs/your_own_data.md).
     """
 
     env: Env = "reach"
@@ -39,12 +43,53 @@ class Evaluate:
     gap: tuple[str, ...] = ()
     """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
     view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors (0 to 2)."""
+    data: Path | None = None
+    """A dataset of `daml import`, to evaluate on what it holds out; with --policy, --seed and --json alone."""
     workers: Count | None = None
     """Processes; one for each core when not given."""
     json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
+        if self.data:
+            self.on_held_out(self.data)
+        else:
+            self.in_simulation()
+
+    def on_held_out(self, data: Path) -> None:
+        """Evaluates on what a dataset holds out.
+
+        Raises:
+            AgentError, DemoError: there is no such policy or dataset, or they do not fit each other.
+            InputError: no policy, or an option that means nothing there.
+        """
+        from agents import held_out
+        from demos.storage import open_dataset
+
+        given = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        allowed = {"data", "policy", "seed", "json"} | ({"env"} if self.env == NONE else set())
+        if extra := [name for name in given if name not in allowed]:
+            raise InputError(f"{extra[0]}: got it with --data, allowed --policy, --seed and --json there")
+        if self.policy is None:
+            raise InputError("policy: got none, allowed the folder of a policy, with --data")
+        stored, dataset = find_policy(self.policy), open_dataset(data)
+        held_out.check(stored.preset, stored.config.sizes, dataset)
+        with progress_bar("sets") as bar:
+            job = bar.add_task("evaluating on held-out sets", total=dataset.info.held_out, note="")
+            rows = held_out.measure(
+                stored.preset,
+                stored.meta,
+                sizes=stored.config.sizes,
+                dataset=dataset,
+                seed=self.seed,
+                progress=lambda done: bar.update(job, completed=done),
+            ).summary()
+        console.print(errors_table(rows))
+        if self.json:
+            write_json(self.json, {"data": str(data), "policy": self.policy, "seed": self.seed, "shown": rows})
+
+    def in_simulation(self) -> None:
+        """Evaluates by success in rollouts."""
         from agents.workers import processes
         from demos.gap import parse
 
@@ -87,6 +132,19 @@ class Evaluate:
             console.print(confusion_table(result[f"{kind}s"]))
         if self.json:
             write_json(self.json, result)
+
+
+def errors_table(rows: dict[str, dict[str, Any]]) -> str:
+    """What was shown -> its entries of `agents.held_out.HeldOut.summary`, as lines of text."""
+    human = rows["human"]
+    lines = [["shown", "error", "95 % interval", "more than human", "95 % interval"]]
+    for shown, row in rows.items():
+        lines.append([f"{shown}: {MEANINGS[shown]}", f"{row['error']:.3f}", between(row["ci_low"], row["ci_high"])])
+        if "more" in row:
+            lines[-1] += [f"{row['more']:+.3f}", between(row["more_low"], row["more_high"])]
+    widths = [max(map(len, (line[at] for line in lines if at < len(line)))) for at in range(len(lines[0]))]
+    said = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([f"action error on {human['sets']} held-out sets ({human['tasks']} tasks)", *said])
 
 
 def confusion_table(counts: dict[str, dict[str, int]]) -> str:

@@ -13,8 +13,8 @@ from scripts.progress import progress_bar
 class Import:
     """Make a dataset out of robot demonstrations that others recorded, and videos of people doing the same tasks.
 
-    A set is some tasks in one scene that only the video tells apart; each has one video and one episode. The last tenth
-    of the sets is held out, for evaluation. `daml train --data FOLDER` trains on the others. See docs/your_own_data.md.
+    A set is some tasks in one scene that only the video tells apart; each has one video and one episode. The last sets
+    are held out, for evaluation. `daml train --env none --data FOLDER` trains on the others. See docs/your_own_data.md.
     """
 
     robot: Path
@@ -41,6 +41,8 @@ class Import:
     """Frames of each video that are kept, evenly spaced."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture that is not square is made so: its middle, or all of it between black bars."""
+    held_out: Count | None = None
+    """Sets that are held out for evaluation, the last ones; a tenth when not given. An interval takes two or more."""
     workers: Count | None = None
     """Processes; one for each core when not given."""
 
@@ -58,6 +60,7 @@ class Import:
             self.frames,
             self.fingertip,
             None if self.env is None else env_id(self.env),
+            self.held_out,
         )
         with progress_bar("sets") as bar:
             job = None
@@ -66,8 +69,10 @@ class Import:
                 bar.update(job, completed=done)
         info, lengths = (dataset := open_dataset(self.out)).info, dataset.lengths
         goals, steps = (lengths > 0).sum(1), lengths[lengths > 0]
+        left = importing.left_out(what)
         console.print(
             f"dataset: {self.out} ({info.n_sets} sets of {goals.min()} to {goals.max()} tasks, {goals.sum()} tasks; "
             f"episodes of {steps.min()} to {steps.max()} steps; {info.state} numbers in a state, {info.action} in an "
             f"action; the last {info.held_out} sets are held out)"
+            + (f"; {left} episodes without a video are left out" if left else "")
         )

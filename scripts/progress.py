@@ -152,4 +152,6 @@ class TrainingLog:
         self._loss = metrics["loss"] if self._loss is None else MEMORY * self._loss + (1 - MEMORY) * metrics["loss"]
         if "val_success" in metrics:
             self._validation = f", validation success {metrics['val_success']:.2f}"
+        if "val_error" in metrics:
+            self._validation = f", held-out error {metrics['val_error']:.3f}"
         self._bar.update(self._task, completed=step, note=f"loss {self._loss:.4f}{self._validation}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scripts import runs
 from scripts.collect import collect_missing
 from scripts.common import (
+    NONE,
     as_file,
     console,
     cores,
@@ -21,11 +22,14 @@ from scripts.common import (
     machine,
     ready_to_train,
 )
-from scripts.inputs import Count, Device, Folder, Rate, Seed
+from scripts.evaluate import errors_table
+from scripts.inputs import Count, Device, Folder, InputError, Rate, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
+    from agents.policies import PolicyConfig
     from agents.presets import Preset
+    from agents.training import Validation
     from agents.view import Sizes
     from daml import MetaParams, Team, TrainState
     from daml.logs import Log
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 VALIDATE_EVERY = 500
 VALIDATION_TASKS = 60
+VALIDATION_SETS = 20
+"""Of those that a dataset holds out."""
 EVALUATION_SEED = 1
 
 
@@ -42,11 +48,15 @@ class Train:
 
     Writes into --out: data/ (demonstrations), log.jsonl and tensorboard/, curve.png, checkpoint.safetensors, and
     policy/ (parameters, config, card), which `daml evaluate --policy` and `daml adapt --policy` take.
+
+    With --env none it trains on a dataset of `daml import` alone, whatever the robot, and evaluates on the sets that
+    this holds out, without a simulator (docs/your_own_data.md).
     """
 
     env: str = "reach"
     """Environment: reach, push, place, pick-place, act, sort, or MODULE:ID of a task of your own
-    (docs/your_own_task.md); all is one policy for reach, push, place and pick-place."""
+    (docs/your_own_task.md); all is one policy for reach, push, place and pick-place; none is a robot of which there are
+    only data, in --data."""
     preset: str = "temporal"
     """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place), both,
     precise and precise-temporal (find the goal more exactly, for longer), paper (the literal network and loss, for a
@@ -59,8 +69,8 @@ class Train:
     sets: Count = 1200
     """Object sets to collect of each environment; each has three tasks, or three for each verb or container."""
     data: Path | None = None
-    """A dataset that is there already (`daml collect`), instead of collecting; with --env all a folder with one of
-    each environment, called by its name."""
+    """A dataset that is there already (`daml collect`, `daml import`), instead of collecting; with --env all a folder
+    with one of each environment, called by its name."""
     steps: Count | None = None
     """Meta-steps; the preset's own number when not given. A run that is resumed may be given more."""
     learning_rate: Rate | None = None
@@ -89,7 +99,7 @@ class Train:
             sizes, tasks = run.material(preset, device, team)
             meta = run.train(preset, sizes, tasks, device, started, team)
         if team.leads:
-            run.finish(preset, sizes, meta, device)
+            run.finish(preset, sizes, tasks, meta, device)
 
     @property
     def folder(self) -> Path:
@@ -147,14 +157,17 @@ class Train:
 
         Raises:
             AgentError, DemoError: the preset cannot be trained on these environments, or on what is in --data.
-            InputError: the run may not begin or go on.
+            InputError: the run may not begin or go on, or has neither environment nor data.
         """
         from agents.datasets import check_batch
 
         with team.leader_first():
             if not team.leads:
                 return self.opened(preset, device)
-            check_batch(preset, env_ids(self.env))
+            if self.env != NONE:
+                check_batch(preset, env_ids(self.env))
+            elif self.data is None:
+                raise InputError("data: got none, allowed a dataset of `daml import`, with --env none")
             runs.check(self)
             given = self.opened(preset, device) if self.data else None
             runs.begin(self)
@@ -167,13 +180,19 @@ class Train:
         """Sizes and tasks of the datasets that are there.
 
         Raises:
-            AgentError: a dataset is of another environment, or its images are of another size.
+            AgentError: a dataset is of another environment, or its images are of another size; or without an
+                environment it cannot be evaluated on.
             DemoError: there is none, or it does not have all that the preset looks at.
         """
+        from agents import held_out
         from agents.datasets import common_sizes, open_datasets, task_distribution
+        from demos.storage import open_dataset
 
-        datasets = open_datasets(self.folders)
+        alone = self.data if self.env == NONE else None
+        datasets = [open_dataset(alone)] if alone else open_datasets(self.folders)
         sizes = common_sizes(datasets)
+        if alone:
+            held_out.check(preset, sizes, datasets[0])
         return sizes, task_distribution(preset, sizes, datasets, device)
 
     def state(self, preset: "Preset", sizes: "Sizes", device: str) -> "TrainState":
@@ -192,9 +211,8 @@ class Train:
 
         The log keeps the seconds since `started`, continued where a stopped run had left them.
         """
-        from agents.training import Validation, meta_train
+        from agents.training import meta_train
 
-        environments = env_ids(self.env)
         state = self.state(preset, sizes, device)
         with self.log(preset.steps, state.step, started, team) as log:
             meta_train(
@@ -204,17 +222,25 @@ class Train:
                 tasks,
                 steps=preset.steps,
                 seed=self.seed,
-                validation=Validation(
-                    tuple(environments),
-                    max(1, min(VALIDATION_TASKS, self.eval_tasks) // len(environments)),
-                    VALIDATE_EVERY,
-                    self.seed,
-                ),
+                validation=self.validation(preset, sizes, tasks),
                 log=log,
                 checkpoint=self.folder / runs.CHECKPOINT,
                 team=team,
             )
         return state.meta
+
+    def validation(self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks") -> "Validation":
+        """What is measured on the way: success in rollouts, or errors on what the dataset holds out."""
+        from agents import held_out
+        from agents.training import Validation, rollouts
+
+        if self.env == NONE:
+            (dataset,) = tasks.datasets
+            errors = held_out.validation(preset, sizes, dataset, seed=EVALUATION_SEED, sets=VALIDATION_SETS)
+            return Validation(errors, VALIDATE_EVERY)
+        environments = env_ids(self.env)
+        number = max(1, min(VALIDATION_TASKS, self.eval_tasks) // len(environments))
+        return Validation(rollouts(preset, sizes, environments, tasks=number, seed=self.seed), VALIDATE_EVERY)
 
     @contextmanager
     def log(self, n_steps: int, step: int, started: float, team: "Team") -> "Iterator[Log | None]":
@@ -233,16 +259,57 @@ class Train:
 
             yield log
 
-    def finish(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams", device: str) -> None:
-        """Evaluates on meta-test objects, writes the policy and the learning curve, and says what came out."""
-        from agents.controls import CONTROLS
-        from agents.evaluation import evaluate_preset, shown_to
-        from agents.policies import PolicyConfig, row_of, save_policy
-        from agents.workers import processes
+    def finish(self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", meta: "MetaParams", device: str) -> None:
+        """Evaluates, writes the policy and the learning curve, and says what came out."""
+        from agents.policies import PolicyConfig, save_policy
         from daml import read_log
 
         records = read_log(self.folder / runs.LOG)
-        minutes = records[-1]["seconds"] / 60
+        alone = self.env == NONE
+        results = self.errors(preset, sizes, tasks, meta) if alone else self.rollouts(preset, sizes, meta)
+        config = PolicyConfig(
+            env=self.env,
+            preset=self.preset,
+            sizes=sizes,
+            seed=self.seed,
+            steps=preset.steps,
+            sets=min(dataset.info.n_sets - dataset.info.held_out for dataset in tasks.datasets),
+            command=runs.command_line("train", replace(self, learning_rate=preset.learning_rate)),
+            minutes=round(records[-1]["seconds"] / 60, 1),
+            machine=machine(device),
+            results=results,
+        )
+        console.print(errors_table(results) if alone else successes(preset, config))
+        save_policy(self.folder / "policy", meta, config)
+        draw_curve(self.folder / "curve.png", records)
+        console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
+
+    def errors(
+        self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", meta: "MetaParams"
+    ) -> dict[str, dict[str, Any]]:
+        """Of actions on what the dataset holds out, by what is shown."""
+        from agents.held_out import measure
+
+        (dataset,) = tasks.datasets
+        with progress_bar("sets") as bar:
+            job = bar.add_task("evaluating on held-out sets", total=dataset.info.held_out, note="")
+            found = measure(
+                preset,
+                meta,
+                sizes=sizes,
+                dataset=dataset,
+                seed=EVALUATION_SEED,
+                progress=lambda done: bar.update(job, completed=done),
+            )
+        return {shown: row | {"seed": EVALUATION_SEED} for shown, row in found.summary().items()}
+
+    def rollouts(self, preset: "Preset", sizes: "Sizes", meta: "MetaParams") -> dict[str, dict[str, Any]]:
+        """Successes on meta-test objects, by environment and what is shown."""
+        from agents.controls import CONTROLS
+        from agents.evaluation import evaluate_preset, shown_to
+        from agents.policies import row_of
+        from agents.workers import processes
+
         shown = CONTROLS if preset.shown == "human" else (preset.shown, "none")
         rows = {
             row_of(self.env, name, video): (name, video)
@@ -269,31 +336,21 @@ class Train:
                 )
                 results[row] = report.summary() | {"seed": EVALUATION_SEED}
                 bar.advance(job)
-        config = PolicyConfig(
-            env=self.env,
-            preset=self.preset,
-            sizes=sizes,
-            seed=self.seed,
-            steps=preset.steps,
-            sets=self.sets,
-            command=runs.command_line("train", replace(self, learning_rate=preset.learning_rate)),
-            minutes=round(minutes, 1),
-            machine=machine(device),
-            results=results,
-        )
-        for row, result in results.items():
-            if rows[row][1] == preset.shown:
-                console.print(
-                    f"{rows[row][0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
-                    f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
-                )
-        save_policy(self.folder / "policy", meta, config)
-        draw_curve(self.folder / "curve.png", records)
-        console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
+        return results
+
+
+def successes(preset: "Preset", config: "PolicyConfig") -> str:
+    """A line for each environment: success after what the preset is shown."""
+    return "\n".join(
+        f"{config.where(row)[0]}: success on meta-test objects {result['success']:.3f} (95 % interval "
+        f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {config.minutes:.0f} minutes with collection"
+        for row, result in config.results.items()
+        if config.where(row)[1] == preset.shown
+    )
 
 
 def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
-    """Draws loss and validation success against meta-steps."""
+    """Draws loss and validation, success or errors, against meta-steps."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -304,11 +361,17 @@ def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
         left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
     left.set(xlabel="meta-steps", ylabel="outer loss", yscale="symlog")
     left.legend()
-    validated = [r for r in records if "val_success" in r]
-    for name, label in (("val_nearest", "right object"), ("val_success", "success")):
+    if any("val_error" in r for r in records):
+        names = [name for name in records[-1] if name.startswith("val_error")]
+        lines = {name: "human" if name == "val_error" else name.removeprefix("val_error ") for name in names}
+        right.set(xlabel="meta-steps", ylabel="action error on held-out sets")
+    else:
+        lines = {"val_nearest": "right object", "val_success": "success"}
+        right.axhline(1 / 3, color="grey", linestyle=":", label="chance, right object")
+        right.set(xlabel="meta-steps", ylabel="rate on meta-validation tasks", ylim=(0, 1.02))
+    for name, label in lines.items():
+        validated = [r for r in records if name in r]
         right.plot([r["step"] for r in validated], [r[name] for r in validated], marker="o", label=label)
-    right.axhline(1 / 3, color="grey", linestyle=":", label="chance, right object")
-    right.set(xlabel="meta-steps", ylabel="rate on meta-validation tasks", ylim=(0, 1.02))
     right.legend()
     figure.savefig(path, dpi=120)
     plt.close(figure)

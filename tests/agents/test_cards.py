@@ -65,6 +65,26 @@ def test_a_policy_that_was_not_evaluated_claims_nothing(tmp_path: Path) -> None:
     assert head(card)[0]["license"] == "mit"
 
 
+ERROR = {"error": 0.3, "ci_low": 0.2, "ci_high": 0.4, "sets": 5, "tasks": 17, "seed": 1}
+ERRORS = {"human": ERROR, "wrong": ERROR | {"more": 0.25, "more_low": 0.125, "more_high": 0.375}}
+
+
+def test_a_card_of_data_alone_has_errors_on_what_was_held_out(tmp_path: Path) -> None:
+    save_policy(tmp_path, parameters(), replace(CONFIG, env="none", results=ERRORS))
+    card = (tmp_path / "README.md").read_text()
+    assert "| wrong | 0.300 | 0.200 to 0.400 | +0.250 | 0.125 to 0.375 | 5 | 1 |" in card
+    assert "simulated" not in card
+    for result, (video, measured) in zip(head(card)[1], ERRORS.items(), strict=True):
+        assert (result["dataset"]["config"], result["dataset"]["args"]["sets"]) == (video, 5)
+        (error,) = result["metrics"]
+        assert (error["type"], error["value"]) == ("error", measured["error"])
+    alone = {"human": ERROR | {"ci_low": float("nan"), "ci_high": float("nan"), "sets": 1}}
+    save_policy(tmp_path, parameters(), replace(CONFIG, env="none", results=alone))
+    card = (tmp_path / "README.md").read_text()
+    assert "| human | 0.300 | unknown |" in card
+    assert head(card)[1][0]["metrics"][0]["args"] == {"ci_low": None, "ci_high": None}
+
+
 @pytest.mark.parametrize("name", bundled())
 def test_the_hubs_library_reads_the_card(name: str) -> None:
     hub = pytest.importorskip("huggingface_hub")

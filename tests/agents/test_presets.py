@@ -29,7 +29,7 @@ def test_training_maps_tasks_as_the_preset_says_for_the_device_of_the_meta_param
         distribution=None,
         steps=1,
         seed=0,
-        validation=training.Validation((), 0, 0, 0),
+        validation=training.Validation(lambda meta: {}, 0),
         log=None,
         checkpoint=Path("c"),
     )

@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.stats import binomtest
 
 from agents.errors import AgentError
-from agents.statistics import CONFIDENCE, normal, paired_difference, wilson
+from agents.statistics import CONFIDENCE, normal, paired_difference, student, wilson
 
 
 def test_wilson_agrees_with_scipy() -> None:
@@ -53,6 +53,14 @@ def test_an_interval_of_a_mean_is_students_for_many_and_unknown_for_one() -> Non
     expected = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
     assert normal(values) == pytest.approx((expected.low, expected.high), abs=1e-3)
     assert np.isnan(normal(values[:1])).all()
+
+
+@pytest.mark.parametrize("n", [2, 5, 100])
+def test_an_interval_of_a_mean_of_few_is_students(n: int) -> None:
+    values = np.random.default_rng(6).normal(2, 3, n)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
+    assert student(values) == pytest.approx((expected.low, expected.high))
+    assert np.isnan(student(values[:1])).all()
 
 
 def test_a_clear_difference_is_found_and_has_its_sign() -> None:

@@ -4,14 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from agents.datasets import check_batch, collect_for, common_size, common_sizes, open_datasets, task_distribution
 from agents.errors import AgentError
 from agents.presets import PRESETS
+from agents.view import Sizes
 from demos.collect import collect
 from demos.errors import DemoError
-from demos.storage import open_dataset
+from demos.storage import DatasetInfo, create, open_dataset
 
 REACH = "daml/Reach-v0"
 
@@ -59,3 +61,18 @@ def test_a_meta_batch_has_as_many_tasks_of_each_environment() -> None:
         check_batch(PRESETS["paper"], four)
     with pytest.raises(DemoError, match="tasks in a meta-batch: got 7, allowed"):
         check_batch(replace(PRESETS["temporal"], tasks=14), four[:2])
+
+
+def test_a_meta_batch_that_is_no_whole_sets_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
+    data = create(tmp_path, DatasetInfo(None, "imported", 0, 3, 2, 10, 4, 64, 2, 3, 1, 0, 0, ragged=1, held_out=1))
+    for index in range(3):
+        data.write_set(index, {"lengths": np.full(2, 4)})
+    task_distribution(PRESETS["fast"], Sizes(2, 3, 1), [data], "cpu")
+    with pytest.raises(DemoError, match="got 15, allowed a multiple of one of the numbers 2 to 2"):
+        task_distribution(PRESETS["paper-small"], Sizes(2, 3, 1), [data], "cpu")
+
+
+def test_data_of_no_environment_say_how_they_are_trained_on(tmp_path: Path) -> None:
+    create(tmp_path, DatasetInfo(None, "imported", 0, 1, 2, 10, 4, 64, 2, 3, 1, 0, 0)).write_set(0, {})
+    with pytest.raises(AgentError, match=f"got one of no environment, allowed {REACH}; or --env none"):
+        open_datasets({REACH: tmp_path})

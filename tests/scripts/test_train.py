@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,9 +41,10 @@ def test_results_are_printed_before_they_are_written(preset: str, tmp_path: Path
     monkeypatch.setattr("agents.evaluation.evaluate_preset", evaluated)
     monkeypatch.setattr("agents.policies.save_policy", full)
     (tmp_path / "log.jsonl").write_text(json.dumps({"step": 1, "seconds": 60.0}) + "\n")
+    tasks = SimpleNamespace(datasets=[SimpleNamespace(info=describe("daml/Reach-v0", "train", 0, 8, 64))])
     run = Train(preset=preset, out=tmp_path).settled()
     runs.begin(run)
     with pytest.raises(OSError, match="No space left"):
-        run.finish(PRESETS[preset], REACHING, {}, "cpu")
+        run.finish(PRESETS[preset], REACHING, tasks, {}, "cpu")
     assert "reach: success on meta-test objects 0.500" in capsys.readouterr().out
     assert ("none" in shown) == (PRESETS[preset].inner_steps > 0)
