@@ -1,8 +1,8 @@
 """The films and pictures of all tasks in the pages: `python -m examples.films --out docs/pictures`.
 
 Each row is a task: left one human's video, right the robot in another arrangement. It acts by the policy in the box
-after that video, or, where there is none, by the expert. The rows of a picture are tasks of one set: the scenes stay, and
-the video alone tells what to do.
+after that video, or, where there is none, by the expert. The rows of a picture are tasks of one set: the scenes stay,
+and the video alone tells what to do.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,8 @@ class Films:
     """Frames a second."""
 
     def run(self) -> None:
-        films, labels = [], []
+        films: list[np.ndarray] = []
+        labels: list[str] = []
         for name in self.envs:
             rows = [self.row(name, goal) for goal in goals(f"daml/{TASKS[name]}-v0")]
             stills = [np.concatenate([moments(shown), gap(self.size), moments(done)], 1) for shown, done, _ in rows]
