@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import runs
+from scripts import plots, runs
 from scripts.collect import collect_missing
 from scripts.common import (
     as_file,
@@ -288,27 +288,17 @@ class Train:
                     f"{result['ci_low']:.3f} to {result['ci_high']:.3f}), {minutes:.0f} minutes with collection"
                 )
         save_policy(self.folder / "policy", meta, config)
-        draw_curve(self.folder / "curve.png", records)
+        draw_curve(self.folder / "curve.png", records, preset.hint_steps)
         console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
 
 
-def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
-    """Draws loss and validation success against meta-steps."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for name in ("loss", "cloning", "pose"):
-        left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
-    left.set(xlabel="meta-steps", ylabel="outer loss", yscale="symlog")
-    left.legend()
-    validated = [r for r in records if "val_success" in r]
-    for name, label in (("val_nearest", "right object"), ("val_success", "success")):
-        right.plot([r["step"] for r in validated], [r[name] for r in validated], marker="o", label=label)
-    right.axhline(1 / 3, color="grey", linestyle=":", label="chance, right object")
-    right.set(xlabel="meta-steps", ylabel="rate on meta-validation tasks", ylim=(0, 1.02))
-    right.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+def draw_curve(path: Path, records: list[dict[str, Any]], hint_steps: int) -> None:
+    """Draws loss and validation success against meta-steps; the hint ends after `hint_steps`."""
+    with plots.figure(10, 3.6, columns=2) as (figure, (left, right)):
+        for name in ("loss", "cloning", "pose"):
+            left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
+        plots.hint_end(left, hint_steps)
+        left.set(xlabel=plots.META_STEPS, ylabel="outer loss [no unit]", yscale="symlog")
+        left.legend()
+        plots.success_curve(right, [r for r in records if "val_success" in r], hint_steps)
+        plots.write(figure, path)
