@@ -167,7 +167,7 @@ class SetTasks:
             "end": self.dataset["robot_states"][sets, goals, lengths - 1],
         }
         if wanted.looks:
-            arrays["now"] = self._data["robot_frames"][at, goal, steps[:, -wanted.looks :]]
+            arrays["now"] = self.dataset["robot_frames"][at, goal, steps[:, -wanted.looks :]]
         if wanted.lessons:
             arrays |= {name: self.dataset[name][sets, goals] for name in LESSON}
         if wanted.glances:

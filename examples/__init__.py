@@ -1,1 +1,1 @@
-"""Tasks and methods outside the packages, to copy from: docs/your_own_task.md, docs/your_own_method.md."""
+"""Tasks and methods outside the packages, to copy (docs/your_own_task.md, docs/your_own_method.md); a tour; films."""

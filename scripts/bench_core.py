@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import plots
 from scripts.common import console, find_device, write_json
 from scripts.inputs import Count, Device, Folder, Natural
 
@@ -311,22 +312,15 @@ def device_name(device: str) -> str:
 
 def draw(rows: list[dict], path: Path) -> None:
     """Milliseconds of a meta-gradient, on a logarithmic scale."""
-    import matplotlib as mpl
     import numpy as np
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
 
     names = list(rows[0]["seconds"])
     places, width = np.arange(len(rows)), 0.8 / len(names)
-    figure, axis = plt.subplots(figsize=(9, 4))
-    for index, name in enumerate(names):
-        axis.bar(places + index * width, [1e3 * row["seconds"][name] for row in rows], width, label=name)
-    axis.set_xticks(
-        places + 0.4 - width / 2, [f"{row['tasks']} tasks\n{row['inner_steps']} inner steps" for row in rows]
-    )
-    axis.set(ylabel="one meta-gradient [ms]", yscale="log")
-    axis.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    problems = [f"{row['tasks']} tasks\n{row['inner_steps']} inner steps" for row in rows]
+    with plots.figure(9, 4) as (figure, (axis,)):
+        for index, name in enumerate(names):
+            axis.bar(places + index * width, [1e3 * row["seconds"][name] for row in rows], width, label=name)
+        axis.set_xticks(places + 0.4 - width / 2, problems)
+        axis.set(xlabel="meta-batch", ylabel="one meta-gradient [ms]", yscale="log")
+        axis.legend()
+        plots.write(figure, path)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import plots
 from scripts.bench_core import TOLERANCE, device_name
 from scripts.common import console, write_json
 from scripts.inputs import Count, Folder, Seed
@@ -238,17 +239,12 @@ def draw(
     config: BenchTeaching, iteration: float, reference: list[float], seconds: list[float], losses: list[float]
 ) -> None:
     """Loss against time, both on logarithmic scales."""
-    import matplotlib as mpl
     import numpy as np
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     blocks = np.array(reference[: len(reference) // WINDOW * WINDOW]).reshape(-1, WINDOW).mean(1)
-    axis.plot(iteration * WINDOW * np.arange(1, len(blocks) + 1), blocks, label="plain loop")
-    axis.plot(seconds, losses, label="daml")
-    axis.set(xlabel="seconds", ylabel="L1 on the query", xscale="log", yscale="log")
-    axis.legend()
-    figure.savefig(config.out / "teaching.png", dpi=110)
-    plt.close(figure)
+    with plots.figure(6, 3.6) as (figure, (axis,)):
+        axis.plot(iteration * WINDOW * np.arange(1, len(blocks) + 1), blocks, label="plain loop")
+        axis.plot(seconds, losses, label="daml")
+        axis.set(xlabel="time [s]", ylabel="L1 on the query [no unit]", xscale="log", yscale="log")
+        axis.legend()
+        plots.write(figure, config.out / "teaching.png")

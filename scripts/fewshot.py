@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from scripts import runs
+from scripts import plots, runs
 from scripts.common import between, console, write_json
 from scripts.inputs import Count, Folder, Natural, Rate, Seed, Within
 
@@ -106,7 +106,7 @@ class Fewshot:
             f"{self.folder}/results.json, learning.png, episode.png"
         )
         write_json(self.folder / "results.json", results)
-        draw_learning(self.folder)
+        draw_learning(self)
         draw_episode(self, images["test"], self.folder / "episode.png")
 
 
@@ -236,47 +236,38 @@ def accuracies(
     return np.concatenate(chunks)[:n_episodes]
 
 
-def draw_learning(folder: Path) -> None:
+def draw_learning(config: Fewshot) -> None:
     """Query accuracy over meta-steps, as a running mean."""
-    import matplotlib as mpl
     import numpy as np
 
     from daml import read_log
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    values = np.array([record["accuracy"] for record in read_log(folder / runs.LOG)])
+    values = np.array([record["accuracy"] for record in read_log(config.folder / runs.LOG)])
     width = max(1, len(values) // 100)
     means = values[: len(values) // width * width].reshape(-1, width).mean(axis=1)
-    figure, axis = plt.subplots(figsize=(6, 3.6))
-    axis.plot(width * np.arange(1, len(means) + 1), means)
-    axis.set(xlabel="meta-step", ylabel="accuracy on the query, training classes")
-    figure.tight_layout()
-    figure.savefig(folder / "learning.png", dpi=110)
-    plt.close(figure)
+    with plots.figure(6, 3.6) as (figure, (axis,)):
+        axis.plot(width * np.arange(1, len(means) + 1), means, label="running mean")
+        if config.method != "finetune":  # which is trained to tell all classes apart
+            plots.chance(axis, 1 / config.ways, f"chance, {config.ways} ways")
+        axis.set(xlabel=plots.META_STEPS, ylabel="training classes, query [share right]")
+        axis.legend()
+        plots.write(figure, config.folder / "learning.png")
 
 
 def draw_episode(config: Fewshot, classes: Classes, path: Path) -> None:
     """One episode of unseen classes: what is shown above, three of the images to classify below."""
-    import matplotlib as mpl
     import numpy as np
 
     from daml.tasks.fewshot import Episodes
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
 
     task = Episodes(classes, config.ways, config.shots, 3).sample(1, np.random.default_rng([config.seed, 0, 3]))
     images = np.concatenate([task.support.inputs[0], task.query.inputs[0]])  # rows of one image of every class
     side = images.shape[1]
     rows = images.reshape(-1, config.ways, side, side, images.shape[3]).transpose(0, 2, 1, 3, 4)
     mosaic = rows.reshape(rows.shape[0] * side, config.ways * side, -1).squeeze()
-    figure, axis = plt.subplots(figsize=(config.ways, rows.shape[0]))
-    axis.imshow(mosaic, cmap="gray_r", vmin=0, vmax=1)
-    axis.axhline(config.shots * side - 0.5, color="C1", linewidth=2)
-    axis.set_axis_off()
-    axis.set_title("above the line: shown; below: to classify", fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    with plots.figure(config.ways, rows.shape[0]) as (figure, (axis,)):
+        axis.imshow(mosaic, cmap="gray_r", vmin=0, vmax=1)
+        axis.axhline(config.shots * side - 0.5, color="C1", linewidth=2)
+        axis.set_axis_off()
+        axis.set_title("above the line: shown; below: to classify", fontsize=8)
+        plots.write(figure, path)

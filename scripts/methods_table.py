@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from scripts import plots
 from scripts.rates import score
 from scripts.trainings import METHOD
 
@@ -104,24 +105,21 @@ def rate_of(row: dict[str, Any]) -> str:
 
 def draw(path: Path, rows: list[dict[str, Any]]) -> None:
     """Success of each row with its interval, and each training as a dot."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
     heights = list(range(len(rows), 0, -1))
     success = [row["success"] for row in rows]
     errors = [
         [row["success"] - row["ci_low"] for row in rows],
         [row["ci_high"] - row["success"] for row in rows],
     ]
-    axes.errorbar(success, heights, xerr=errors, fmt="s", capsize=3, label="success, 95 % interval")
-    trained = [row.get("train_success", math.nan) for row in rows]
-    axes.plot(trained, heights, "o", fillstyle="none", label="on training tasks")
-    for height, row in zip(heights, rows, strict=True):
-        axes.plot(row["each"], [height] * len(row["each"]), "k.", markersize=4)
-    axes.set(xlim=(-0.02, 1.02), yticks=heights, yticklabels=[f"{row['env']}: {row['preset']}" for row in rows])
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=2, fontsize=8)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with plots.figure(7, 1.6 + 0.3 * len(rows)) as (figure, (axes,)):
+        axes.errorbar(success, heights, xerr=errors, fmt="s", capsize=3, label="success, 95 % interval")
+        trained = [row.get("train_success", math.nan) for row in rows]
+        axes.plot(trained, heights, "o", fillstyle="none", label="on training tasks")
+        for height, row in zip(heights, rows, strict=True):
+            axes.plot(row["each"], [height] * len(row["each"]), "k.", markersize=4)
+        plots.chance(axes, plots.CHANCE, "chance, right object", upright=True)
+        names = [f"{row['env']}: {row['preset']}" for row in rows]
+        axes.set(xlim=plots.SHARE, yticks=heights, yticklabels=names, xlabel="success [share of trials]")
+        axes.set_ylabel("environment: preset")
+        figure.legend(loc="outside lower center", ncols=3)
+        plots.write(figure, path)

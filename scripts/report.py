@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from agents.controls import MEANINGS
+from scripts import plots
 from scripts.common import console, cores, env_id, env_names, find_policy, machine, write_json
 from scripts.inputs import Count, Folder, Seed
 from scripts.progress import progress_bar
@@ -111,6 +112,7 @@ class Report:
             "rows": {video: report.summary() for video, report in results.items()},
             "films": {"successes": _first(human), "failures": _first(~human)},
             "curve": learning_curve(name),
+            "hint_steps": stored.preset.hint_steps,
         }
 
     def _pictures(self, stored: "StoredPolicy", env: str, report: "Evaluation") -> dict[str, Any]:
@@ -189,22 +191,11 @@ def png(image: "np.ndarray") -> bytes:
     return buffer.getvalue()
 
 
-def curve_picture(curve: list[dict[str, float]]) -> bytes:
-    """Success on meta-validation objects against meta-steps."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-    for key, label in (("val_nearest", "right object"), ("val_success", "success")):
-        axes.plot([point["step"] for point in curve], [point[key] for point in curve], marker="o", label=label)
-    axes.set(xlabel="meta-steps", ylabel="rate on meta-validation objects", ylim=(0, 1.02))
-    axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110, format="png")
-    plt.close(figure)
-    return buffer.getvalue()
+def curve_picture(curve: list[dict[str, float]], hint_steps: int) -> bytes:
+    """Success on meta-validation objects against meta-steps, as the bytes of a PNG file."""
+    with plots.figure(6, 3) as (figure, (axes,)):
+        plots.success_curve(axes, curve, hint_steps)
+        return plots.png(figure)
 
 
 def page(numbers: dict[str, Any], sections: list[str]) -> str:
@@ -254,7 +245,7 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         )
     if said["curve"]:
-        picture = _text(curve_picture(said["curve"]))
+        picture = _text(curve_picture(said["curve"], said["hint_steps"]))
         parts.append(f"<h3>Meta-training</h3><img alt='learning curve' src='data:image/png;base64,{picture}'>")
     parts.append(
         f"<p>Trained by <code>{html.escape(config['command'])}</code>: {config['minutes']:.0f} minutes on "

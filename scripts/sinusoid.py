@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from scripts import runs
+from scripts import plots, runs
 from scripts.common import between, console, write_json
 from scripts.inputs import Count, Folder, Natural, Rate, Seed
 
@@ -237,61 +237,49 @@ def show(config: Sinusoid, results: dict) -> None:
 
 def draw_curves(config: Sinusoid, meta: MetaParams, path: Path) -> None:
     """Three held-out curves: the truth, the points shown, the network before and after inner steps."""
-    import matplotlib as mpl
     import numpy as np
     import torch
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
 
     meta = tuned(config, meta)
     learner = learner_of(config, REPORTED[-1])
     curves = distribution(config, n_query=1)
     low, high = curves.family.interval
     x = np.linspace(low, high, 200)
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True)
-    for index, axis in enumerate(axes):
-        rng = np.random.default_rng([config.seed, index, 3])
-        support, truth, inputs = curves.whole_curve(x, rng)
-        with torch.no_grad():
-            outputs = learner.predict(learner.adapt(meta, support), inputs).numpy()
-        axis.plot(x, truth, color="black", label="true curve")
-        for k, colour in zip(REPORTED, ("0.7", "C1", "C2", "C0"), strict=True):
-            label = "before" if k == 0 else f"after {k} step{'s' * (k > 1)}"
-            axis.plot(x, outputs[k, :, 0], color=colour, linestyle=":" if k == 0 else "-", label=label)
-        shown = support if isinstance(support, torch.Tensor) else support.inputs
-        points = shown[:, 0].numpy()
-        axis.plot(
-            points, np.interp(points, x, truth), "k^", label="shown" + (" (no label)" * (config.method == "daml"))
-        )
-        axis.set_xlabel("x [rad]")
-    axes[0].legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    with plots.figure(12, 3.6, columns=3, sharey=True) as (figure, axes):
+        for index, axis in enumerate(axes):
+            rng = np.random.default_rng([config.seed, index, 3])
+            support, truth, inputs = curves.whole_curve(x, rng)
+            with torch.no_grad():
+                outputs = learner.predict(learner.adapt(meta, support), inputs).numpy()
+            axis.plot(x, truth, color="black", label="true curve")
+            for k, colour in zip(REPORTED, ("0.7", "C1", "C2", "C0"), strict=True):
+                label = "before" if k == 0 else f"after {k} step{'s' * (k > 1)}"
+                axis.plot(x, outputs[k, :, 0], color=colour, linestyle=":" if k == 0 else "-", label=label)
+            shown = support if isinstance(support, torch.Tensor) else support.inputs
+            points = shown[:, 0].numpy()
+            label = "shown" + (" (no label)" * (config.method == "daml"))
+            axis.plot(points, np.interp(points, x, truth), "k^", label=label)
+            axis.set(xlabel="x [rad]", ylabel="y [no unit]")
+            axis.label_outer()
+        axes[0].legend()
+        plots.write(figure, path)
 
 
 def draw_learning(folder: Path) -> None:
     """Training error before and after adaptation over meta-steps, as running means."""
-    import matplotlib as mpl
     import numpy as np
 
     from daml import read_log
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     records = read_log(folder / runs.LOG)
     if not records:
         return
-    figure, axis = plt.subplots(figsize=(6, 3.6))
     width = max(1, len(records) // 100)
-    for name in ("before", "after"):
-        values = np.array([record[name] for record in records], dtype=float)
-        means = values[: len(values) // width * width].reshape(-1, width).mean(axis=1)
-        axis.plot(width * np.arange(1, len(means) + 1), means, label=f"{name} adaptation")
-    axis.set(xlabel="meta-step", ylabel="query mean squared error", yscale="log")
-    axis.legend()
-    figure.tight_layout()
-    figure.savefig(folder / "learning.png", dpi=110)
-    plt.close(figure)
+    with plots.figure(6, 3.6) as (figure, (axis,)):
+        for name in ("before", "after"):
+            values = np.array([record[name] for record in records], dtype=float)
+            means = values[: len(values) // width * width].reshape(-1, width).mean(axis=1)
+            axis.plot(width * np.arange(1, len(means) + 1), means, label=f"{name} adaptation")
+        axis.set(xlabel=plots.META_STEPS, ylabel="mean squared error, query [no unit]", yscale="log")
+        axis.legend()
+        plots.write(figure, folder / "learning.png")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional
 
+from scripts import plots
 from scripts.common import as_file, console, cores, env_id, machine, policy_for, write_json
 from scripts.inputs import Count, Env, Folder, Seed
 from scripts.progress import progress_bar
@@ -180,24 +181,21 @@ def line(name: str, row: dict[str, Any]) -> str:
 
 def draw(path: Path, rows: dict[str, dict[str, Any]], title: str) -> None:
     """Draws success with its interval, and how often the right object was chosen, a line for each row."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.26 * len(rows)), layout="constrained")
     heights = range(len(rows), 0, -1)
     success = [row["success"] for row in rows.values()]
     errors = [
         [row["success"] - row["ci_low"] for row in rows.values()],
         [row["ci_high"] - row["success"] for row in rows.values()],
     ]
-    axes.errorbar(success, heights, xerr=errors, fmt="o", capsize=3, label="success, 95 % interval")
-    axes.plot([row["nearest"] for row in rows.values()], heights, "x", label="right object")
-    if kind := next(iter(rows.values())).get("aim"):
-        axes.plot([row[kind] for row in rows.values()], heights, "+", label=f"right {kind}")
-    axes.axvline(1 / 3, color="grey", linestyle=":", label="chance, right object")
-    axes.set(xlim=(-0.02, 1.02), yticks=list(heights), yticklabels=list(rows), title=title)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=3, fontsize=8)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    first = next(iter(rows.values()))
+    with plots.figure(7, 1.6 + 0.26 * len(rows)) as (figure, (axes,)):
+        axes.errorbar(success, heights, xerr=errors, fmt="o", capsize=3, label="success, 95 % interval")
+        axes.plot([row["nearest"] for row in rows.values()], heights, "x", label="right object")
+        plots.chance(axes, first["chance"], "chance, right object", upright=True)
+        if kind := first.get("aim"):
+            axes.plot([row[kind] for row in rows.values()], heights, "+", label=f"right {kind}")
+            plots.chance(axes, first[f"{kind}_chance"], f"chance, right {kind}", upright=True)
+        axes.set(xlim=plots.SHARE, yticks=list(heights), yticklabels=list(rows), title=title)
+        axes.set(xlabel="outcome [share of trials]", ylabel="condition")
+        figure.legend(loc="outside lower center", ncols=3)
+        plots.write(figure, path)

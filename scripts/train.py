@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import runs
+from scripts import plots, runs
 from scripts.collect import collect_missing
 from scripts.common import (
     NONE,
@@ -281,7 +281,7 @@ class Train:
         )
         console.print(errors_table(results) if alone else successes(preset, config))
         save_policy(self.folder / "policy", meta, config)
-        draw_curve(self.folder / "curve.png", records)
+        draw_curve(self.folder / "curve.png", records, preset.hint_steps)
         console.print(f"policy: {self.folder / 'policy'}, learning curve: {self.folder / 'curve.png'}")
 
     def errors(
@@ -349,29 +349,16 @@ def successes(preset: "Preset", config: "PolicyConfig") -> str:
     )
 
 
-def draw_curve(path: Path, records: list[dict[str, Any]]) -> None:
-    """Draws loss and validation, success or errors, against meta-steps."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for name in ("loss", "cloning", "pose"):
-        left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
-    left.set(xlabel="meta-steps", ylabel="outer loss", yscale="symlog")
-    left.legend()
-    if any("val_error" in r for r in records):
-        names = [name for name in records[-1] if name.startswith("val_error")]
-        lines = {name: "human" if name == "val_error" else name.removeprefix("val_error ") for name in names}
-        right.set(xlabel="meta-steps", ylabel="action error on held-out sets")
-    else:
-        lines = {"val_nearest": "right object", "val_success": "success"}
-        right.axhline(1 / 3, color="grey", linestyle=":", label="chance, right object")
-        right.set(xlabel="meta-steps", ylabel="rate on meta-validation tasks", ylim=(0, 1.02))
-    for name, label in lines.items():
-        validated = [r for r in records if name in r]
-        right.plot([r["step"] for r in validated], [r[name] for r in validated], marker="o", label=label)
-    right.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+def draw_curve(path: Path, records: list[dict[str, Any]], hint_steps: int) -> None:
+    """Draws loss and validation, success or errors, against meta-steps; the hint ends after `hint_steps`."""
+    with plots.figure(10, 3.6, columns=2) as (figure, (left, right)):
+        for name in ("loss", "cloning", "pose"):
+            left.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
+        plots.hint_end(left, hint_steps)
+        left.set(xlabel=plots.META_STEPS, ylabel="outer loss [no unit]", yscale="symlog")
+        left.legend()
+        if validated := [r for r in records if "val_success" in r]:
+            plots.success_curve(right, validated, hint_steps)
+        else:
+            plots.error_curve(right, [r for r in records if "val_error" in r], hint_steps)
+        plots.write(figure, path)

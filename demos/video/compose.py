@@ -26,10 +26,33 @@ def side_by_side(clips: Sequence[np.ndarray], height: int = 256, labels: Sequenc
     for number, clip in enumerate(clips):
         column = _at_height(np.concatenate([clip, np.repeat(clip[-1:], length - len(clip), 0)]), height)
         if labels is not None:
-            strip = _label(labels[number], column.shape[2], max(16, height // 12))
+            tall = max(16, height // 12)
+            strip = _label(labels[number], column.shape[2], tall, 0.7 * tall)
             column = np.concatenate([np.broadcast_to(strip, (length, *strip.shape)), column], axis=1)
         columns.append(column)
     return np.concatenate(columns, axis=2)
+
+
+def labelled_rows(clips: Sequence[np.ndarray], labels: Sequence[str], width: int = 128) -> np.ndarray:
+    """Puts clips below each other, each to the right of its label; shorter ones hold their last frame.
+
+    Args:
+        clips: uint8 [T, H, W, 3] each, of one width.
+        labels: one each, of one line or more.
+        width: of the labels [px].
+
+    Returns:
+        uint8 [T, H of all, width + W, 3].
+    """
+    if not clips or len(labels) != len(clips) or len({clip.shape[2] for clip in clips}) > 1:
+        raise VideoError(f"rows: got {len(clips)} and {labels} as labels, allowed some of one width, a label each")
+    length = max(map(len, clips))
+    rows = []
+    for text, clip in zip(labels, clips, strict=True):
+        strip = _label(text, width, clip.shape[1], 13)
+        held = np.concatenate([clip, np.repeat(clip[-1:], length - len(clip), 0)])
+        rows.append(np.concatenate([np.broadcast_to(strip, (length, *strip.shape)), held], axis=2))
+    return np.concatenate(rows, axis=1)
 
 
 def _at_height(clip: np.ndarray, height: int) -> np.ndarray:
@@ -44,11 +67,11 @@ def _at_height(clip: np.ndarray, height: int) -> np.ndarray:
     return np.pad(clip, ((0, 0), (margin // 2, margin - margin // 2), (0, 0), (0, 0)), constant_values=255)
 
 
-def _label(text: str, width: int, height: int) -> np.ndarray:
-    """A white strip [height, width, 3] with text in its middle."""
+def _label(text: str, width: int, height: int, size: float) -> np.ndarray:
+    """A white strip [height, width, 3] with text of a size [px] in its middle."""
     strip = Image.new("RGB", (width, height), "white")
-    font = ImageFont.load_default(size=height * 0.7)
-    ImageDraw.Draw(strip).text((width / 2, height / 2), text, fill="black", font=font, anchor="mm")
+    font = ImageFont.load_default(size=size)
+    ImageDraw.Draw(strip).text((width / 2, height / 2), text, fill="black", font=font, anchor="mm", align="center")
     return np.asarray(strip)
 
 

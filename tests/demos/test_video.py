@@ -23,6 +23,7 @@ from demos.video import (
     check,
     contact_sheet,
     decode,
+    labelled_rows,
     read_video,
     resample,
     resize,
@@ -286,6 +287,17 @@ def test_labels_stand_in_a_strip_above():
     assert all(half.min() < 64 and half.max() == 255 for half in np.split(labelled[:, :strip], 2, axis=2))
     with pytest.raises(VideoError, match="labels"):
         side_by_side([clip(2)], labels=["a", "b"])
+
+
+def test_rows_have_their_labels_beside_them_and_hold_their_last_frame():
+    short, long = clip(2, 32, 40), clip(3, 32, 40)
+    rows = labelled_rows([short, long], ["one", "two\nlines"], width=50)
+    assert rows.shape == (3, 64, 90, 3)
+    assert np.array_equal(rows[2, :32, 50:], short[1])
+    assert np.array_equal(rows[2, 32:, 50:], long[2])
+    assert all(label.min() < 64 and label.max() == 255 for label in np.split(rows[:, :, :50], 2, axis=1))
+    with pytest.raises(VideoError, match="rows"):
+        labelled_rows([short, clip(2, 32, 20)], ["a", "b"])
 
 
 def test_a_contact_sheet_shows_every_frame():
