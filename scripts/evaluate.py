@@ -7,7 +7,7 @@ from tyro.conf import arg
 
 from agents.controls import MEANINGS
 from scripts.common import console, cores, evaluation_of, write_json
-from scripts.inputs import Count, Env, File, Seed, Side, Split
+from scripts.inputs import Count, Env, File, On, Seed, Side, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -41,17 +41,20 @@ class Evaluate:
     view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors (0 to 2)."""
     workers: Count | None = None
     """Processes; one for each core when not given."""
+    on: On = "processes"
     json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
-        from agents.workers import processes
+        from agents.workers import workers_on
+        from demos.executors import check
         from demos.gap import parse
 
+        check(self.on, self.workers)
         gap = parse(self.gap)
         evaluate = evaluation_of(self.env, self.policy, self.size)
         number = cores() if self.workers is None else self.workers
-        with progress_bar("tasks") as bar, processes(number) as workers:
+        with progress_bar("tasks") as bar, workers_on(self.on, number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
             report = evaluate(
                 split=self.split,

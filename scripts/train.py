@@ -21,7 +21,7 @@ from scripts.common import (
     machine,
     ready_to_train,
 )
-from scripts.inputs import Count, Device, Folder, Rate, Seed
+from scripts.inputs import Count, Device, Folder, On, Rate, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Train:
     eval_trials: Count = 2
     """Rollouts of each."""
     device: Device = "auto"
-    """Where; auto is the GPU where there is one."""
+    """Where it trains; auto is the GPU where there is one."""
+    on: On = "processes"
     resume: bool = False
     """Go on with the run in --out, with its settings."""
     quick: bool = False
@@ -160,7 +161,9 @@ class Train:
             runs.begin(self)
             if given:
                 return given
-            collect_missing(self.folders, [preset.imitator(preset.inner_steps)], sets=self.sets, seed=self.seed)
+            collect_missing(
+                self.folders, [preset.imitator(preset.inner_steps)], sets=self.sets, seed=self.seed, on=self.on
+            )
             return self.opened(preset, device)
 
     def opened(self, preset: "Preset", device: str) -> "tuple[Sizes, MixedTasks]":
@@ -238,7 +241,7 @@ class Train:
         from agents.controls import CONTROLS
         from agents.evaluation import evaluate_preset, shown_to
         from agents.policies import PolicyConfig, row_of, save_policy
-        from agents.workers import processes
+        from agents.workers import workers_on
         from daml import read_log
 
         records = read_log(self.folder / runs.LOG)
@@ -251,7 +254,7 @@ class Train:
             if video in shown_to(preset, env_id(name))
         }
         results: dict[str, Any] = {}
-        with progress_bar("videos") as bar, processes(cores()) as workers:
+        with progress_bar("videos") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task("evaluating", total=len(rows), note="")
             for row, (name, video) in rows.items():
                 bar.update(job, note=row)
