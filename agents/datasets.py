@@ -11,6 +11,7 @@ from agents.presets import Preset
 from agents.view import OURS, Scale, Sizes, Units
 from demos.collect import collect, describe
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
+from demos.executors import On
 from demos.storage import Dataset, open_dataset
 
 GLANCES = 10
@@ -49,7 +50,14 @@ def common_size(imitators: Sequence[Imitator]) -> int:
 
 
 def collect_for(
-    imitators: Sequence[Imitator], folder: Path, *, env_id: str, n_sets: int, seed: int, workers: int | None = None
+    imitators: Sequence[Imitator],
+    folder: Path,
+    *,
+    env_id: str,
+    n_sets: int,
+    seed: int,
+    workers: int | None = None,
+    on: On = "processes",
 ) -> Iterator[int]:
     """`demos.collect.collect` of the sets that are missing, with all that the imitators want. Arguments as there.
 
@@ -70,6 +78,7 @@ def collect_for(
         n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
         n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
         workers=workers,
+        on=on,
     )
 
 

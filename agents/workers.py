@@ -1,12 +1,12 @@
-"""Processes that run what can be done side by side."""
+"""What runs evaluations, side by side."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
 from agents.errors import AgentError
-from demos.processes import pool
+from demos.executors import On, executor
 
 
 class Job(Protocol):
@@ -25,23 +25,25 @@ def here(jobs: Iterable[Job]) -> Iterator[Any]:
 
 
 @contextmanager
-def processes(number: int) -> Iterator[Workers]:
+def workers_on(on: On, number: int) -> Iterator[Workers]:
     """Processes of one thread each that run jobs until the end of the `with`; a single one is this process.
 
     They are started when there are jobs for them, no more than there are jobs. That takes seconds, so that several
-    evaluations should share them. The results do not depend on their number.
+    evaluations should share them. The results do not depend on their number, nor on where they are.
 
     Raises:
         AgentError: less than one.
-        DemoError: a process died.
+        DemoError: as `demos.executors.executor`.
     """
     if number < 1:
         raise AgentError(f"workers: got {number}, allowed 1 or more")
-    if number == 1:
-        yield here
-        return
-    with pool(number) as executor:
-        yield partial(executor.map, _run)
+    with executor("here" if on == "processes" and number == 1 else on, number) as each:
+        yield partial(each, _run)
+
+
+def processes(number: int) -> AbstractContextManager[Workers]:
+    """`workers_on` this machine."""
+    return workers_on("processes", number)
 
 
 def _run(job: Job) -> Any:

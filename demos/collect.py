@@ -3,16 +3,16 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import as_completed
+from functools import partial
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 
 from demos.errors import DemoError
+from demos.executors import Map, On, executor
 from demos.glances import glances
 from demos.human import VIDEO_FPS, human_video
-from demos.processes import pool
 from demos.record import demonstrate, demonstration, shaken
 from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
@@ -63,6 +63,7 @@ def collect(
     n_glances: int = 0,
     n_lessons: int = 0,
     workers: int | None = None,
+    on: On = "processes",
 ) -> Iterator[int]:
     """Collects the sets of a dataset that are still missing; run again after a stop, it goes on.
 
@@ -76,12 +77,13 @@ def collect(
         n_glances: further images of each set, see `demos.glances`.
         n_lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
         workers: processes; one for each core when None.
+        on: where demonstrations are made.
 
     Yields:
         The number of complete sets, at the start and after each set.
 
     Raises:
-        DemoError: an argument out of range, the folder holds something else, or a process died.
+        DemoError: an argument out of range, the folder holds something else, a process died, or as `executor`.
     """
     if n_sets < 1:
         raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
@@ -98,17 +100,26 @@ def collect(
     if n_lessons not in (0, 1):
         raise DemoError(f"lessons: got {n_lessons}, allowed 0 or 1")
     info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons)
-    missing = create(folder, info).missing()
-    done = n_sets - len(missing)
-    yield done
-    if not missing:
-        return
-    workers = min(workers or os.cpu_count() or 1, len(missing))
-    with pool(workers) as processes:
-        for job in as_completed([processes.submit(_collect_one, folder, info, index) for index in missing]):
-            job.result()
+    with executor(on, workers or os.cpu_count() or 1) as each:
+        dataset = create(folder, info)
+        missing = dataset.missing()
+        done = n_sets - len(missing)
+        yield done
+        for _ in (_gathered if on == "ray" else _written)(each, dataset, missing):
             done += 1
             yield done
+
+
+def _written(each: Map, dataset: Dataset, missing: list[int]) -> Iterator[None]:
+    """Every process of this machine writes its sets."""
+    yield from each(partial(_collect_one, dataset.folder, dataset.info), missing)
+
+
+def _gathered(each: Map, dataset: Dataset, missing: list[int]) -> Iterator[None]:
+    """This process alone writes: sets share pages of the files, of which every machine would hold its own."""
+    for index, arrays in zip(missing, each(partial(demonstrate_set, dataset.info), missing), strict=True):
+        dataset.write_set(index, arrays)
+        yield
 
 
 def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Libraries that are needed for other projects' files alone, and are not installed with everything else."""
+"""Libraries that are needed for some things alone, and are not installed with everything else."""
 
 import importlib
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from demos.errors import DemoError
 
 
-def library(name: str) -> Any:
-    """Imports a library.
+def library(name: str, extra: str = "import") -> Any:
+    """Imports a library. extra: that it is installed with.
 
     Raises:
         DemoError: it is not installed.
@@ -16,5 +16,5 @@ def library(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise DemoError(
-            f"library {name.partition('.')[0]}: got none, allowed an installed one: pip install 'daml[import]'"
+            f"library {name.partition('.')[0]}: got none, allowed an installed one: pip install 'daml[{extra}]'"
         ) from error

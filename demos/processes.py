@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from multiprocessing import connection, resource_tracker
 from typing import Any
 
-import torch
-
 from demos.errors import DemoError
 
 
@@ -71,5 +69,7 @@ def _end_with_parent() -> None:
 
 def one_thread() -> None:
     """Keeps this process to one core: the threads of the software renderer and of torch would fight over them."""
+    import torch  # late: commands look here before they know whether they need it
+
     os.environ["LP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)

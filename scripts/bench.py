@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from tyro.conf import subcommand
 
@@ -12,8 +12,14 @@ from scripts.bench_core import BenchCore
 from scripts.bench_refusal import BenchRefusal
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
-from scripts.common import ENVIRONMENTS, console, env_id, machine, write_json
-from scripts.inputs import Count, Env, File, Side
+from scripts.common import ENVIRONMENTS, console, cores, env_id, machine, write_json
+from scripts.inputs import Count, Env, File, On, Side
+
+if TYPE_CHECKING:
+    from agents.workers import Workers
+
+BLOCK = 25
+"""Episodes of an expert in one process."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +54,21 @@ class BenchExperts:
     """Episodes of each environment, with seeds 0, 1, ..."""
     env: str | None = None
     """Environment; all of the project's own when not given."""
+    on: On = "processes"
     json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
+        from agents.workers import workers_on
+
         results = {}
-        for name in [self.env] if self.env else ENVIRONMENTS:
-            results[name] = bench_expert(env_id(name), self.seeds)
-            for how in ("alone", "disturbed"):
-                rate, low, high = results[name][how]
-                console.print(f"{name:10s} {how:9s} {rate:6.3f} (95 % interval {low:.3f} to {high:.3f})")
-            console.print(f"{name:10s} {results[name]['frames per CPU second']:.0f} frames a CPU second")
+        with workers_on(self.on, cores()) as workers:
+            for name in [self.env] if self.env else ENVIRONMENTS:
+                results[name] = bench_expert(env_id(name), self.seeds, workers)
+                for how in ("alone", "disturbed"):
+                    rate, low, high = results[name][how]
+                    console.print(f"{name:10s} {how:9s} {rate:6.3f} (95 % interval {low:.3f} to {high:.3f})")
+                console.print(f"{name:10s} {results[name]['frames per CPU second']:.0f} frames a CPU second")
         if self.json:
             write_json(self.json, {"machine": machine(), "seeds": self.seeds} | results)
 
@@ -138,31 +148,61 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in rates.items()}
 
 
-def bench_expert(env_name: str, seeds: int) -> dict[str, Any]:
-    """Success of an environment's expert with its interval, and frames a CPU second of whole episodes at 64 px."""
-    import gymnasium
-    import numpy as np
+def bench_expert(env_name: str, seeds: int, workers: "Workers") -> dict[str, Any]:
+    """Success of an environment's expert with its interval, and frames a CPU second of whole episodes at 64 px.
 
+    workers: what runs the episodes; see `agents.workers`.
+    """
     from agents.statistics import wilson
-    from demos.processes import one_thread
-    from demos.record import demonstrate, shaken
     from demos.skills import find_skill
-    from envs.scene import sample_scene
 
-    one_thread()
-    skill = find_skill(env_name)
-    env = gymnasium.make(env_name, image_size=64, disable_env_checker=True)
+    strengths = {"alone": 0.0, "disturbed": find_skill(env_name).disturbance}
+    blocks = [range(first, min(first + BLOCK, seeds)) for first in range(0, seeds, BLOCK)]
+    jobs = [Episodes(env_name, strength, block) for strength in strengths.values() for block in blocks]
+    done = list(workers(jobs))
     result: dict[str, Any] = {}
-    frames, started = 0, time.process_time()
-    for how, strength in {"alone": 0.0, "disturbed": skill.disturbance}.items():
-        wins = []
-        for seed in range(seeds):
-            rng = np.random.default_rng(seed)
-            episode = demonstrate(env, sample_scene(rng, "train", layout=skill.layout), disturb=shaken(rng, strength))
-            wins.append(episode.success)
-            frames += len(episode.images)
-        rate = float(np.mean(wins))
-        result[how] = (rate, *wilson(rate, seeds))
-    result["frames per CPU second"] = frames / (time.process_time() - started)
-    env.close()
+    for number, how in enumerate(strengths):
+        wins = sum(each.wins for each in done[number * len(blocks) : (number + 1) * len(blocks)])
+        result[how] = (wins / seeds, *wilson(wins / seeds, seeds))
+    result["frames per CPU second"] = sum(each.frames for each in done) / sum(each.seconds for each in done)
     return result
+
+
+class Counts(NamedTuple):
+    """Of some episodes. wins: that succeeded.  frames: of all.  seconds: of the CPU."""
+
+    wins: int
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """An expert's episodes. strength: of what disturbs it.  seeds: of each of them."""
+
+    env_id: str
+    strength: float
+    seeds: range
+
+    def run(self) -> Counts:
+        import gymnasium
+        import numpy as np
+
+        from demos.processes import one_thread
+        from demos.record import demonstrate, shaken
+        from demos.skills import find_skill
+        from envs.scene import sample_scene
+
+        one_thread()
+        layout = find_skill(self.env_id).layout
+        env = gymnasium.make(self.env_id, image_size=64, disable_env_checker=True)
+        wins, frames, started = 0, 0, time.process_time()
+        for seed in self.seeds:
+            rng = np.random.default_rng(seed)
+            scene = sample_scene(rng, "train", layout=layout)
+            episode = demonstrate(env, scene, disturb=shaken(rng, self.strength))
+            wins += bool(episode.success)
+            frames += len(episode.images)
+        seconds = time.process_time() - started
+        env.close()
+        return Counts(wins, frames, seconds)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from scripts.common import ENVIRONMENTS, as_file, console, cores, env_id
-from scripts.inputs import Count, Env, Folder, Natural, Seed, Side, Split, Within, Writable
+from scripts.inputs import Count, Env, Folder, Natural, On, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Collect:
     """1: also the robot's own demonstrations where the human's are, which --preset mil learns from."""
     workers: Count | None = None
     """Processes; one for each core when not given."""
+    on: On = "processes"
     clips: Natural = 3
     """Also write this many human videos as mp4 files, to look at and to adapt to."""
     clip_size: Side = 256
@@ -54,8 +55,10 @@ class Collect:
 
     def run(self) -> None:
         from demos.collect import collect
+        from demos.executors import check
         from demos.tasks import n_goals
 
+        check(self.on, self.workers)
         Writable("folder").check("out", self.folder)
         with progress_bar("sets") as bar:
             job = bar.add_task("collecting", total=self.sets, note="")
@@ -69,6 +72,7 @@ class Collect:
                 n_glances=self.glances,
                 n_lessons=self.lessons,
                 workers=self.workers,
+                on=self.on,
             ):
                 bar.update(job, completed=done)
         console.print(f"dataset: {self.folder} ({self.sets} sets, {n_goals(env_id(self.env)) * self.sets} tasks)")
@@ -93,7 +97,9 @@ class Collect:
         return paths
 
 
-def collect_missing(folders: "Mapping[str, Path]", imitators: "Sequence[Imitator]", *, sets: int, seed: int) -> None:
+def collect_missing(
+    folders: "Mapping[str, Path]", imitators: "Sequence[Imitator]", *, sets: int, seed: int, on: On = "processes"
+) -> None:
     """Collects what is missing of the datasets that policies are trained on; see `agents.datasets.collect_for`.
 
     Args:
@@ -101,6 +107,7 @@ def collect_missing(folders: "Mapping[str, Path]", imitators: "Sequence[Imitator
         imitators: which share them.
         sets: of each environment.
         seed: of everything.
+        on: where.
     """
     from agents.datasets import collect_for
 
@@ -108,5 +115,7 @@ def collect_missing(folders: "Mapping[str, Path]", imitators: "Sequence[Imitator
     with progress_bar("sets") as bar:
         for environment, folder in folders.items():
             job = bar.add_task(f"collecting {names.get(environment, environment)}", total=sets, note="")
-            for done in collect_for(imitators, folder, env_id=environment, n_sets=sets, seed=seed, workers=cores()):
+            for done in collect_for(
+                imitators, folder, env_id=environment, n_sets=sets, seed=seed, workers=cores(), on=on
+            ):
                 bar.update(job, completed=done)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scripts.common import console, cores, evaluation_of, write_json
-from scripts.inputs import Count, Env, File, Seed
+from scripts.inputs import Count, Env, File, On, Seed
 from scripts.progress import progress_bar
 
 
@@ -28,6 +28,7 @@ class Compare:
     """Of tasks, scenes and motions."""
     video: str = "human"
     """What the policies are shown, as in `daml evaluate`."""
+    on: On = "processes"
     json: File | None = None
     """Write the result here."""
 
@@ -35,11 +36,11 @@ class Compare:
         import numpy as np
 
         from agents.statistics import paired_difference, wilson
-        from agents.workers import processes
+        from agents.workers import workers_on
 
         policies = {name: evaluation_of(self.env, name) for name in (*self.a, *self.b)}
         successes: dict[str, np.ndarray] = {}
-        with progress_bar("tasks") as bar, processes(cores()) as workers:
+        with progress_bar("tasks") as bar, workers_on(self.on, cores()) as workers:
             for name, evaluate in policies.items():
                 job = bar.add_task(name, total=self.tasks, note="")
                 report = evaluate(

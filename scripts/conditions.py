@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scripts.common import console, cores, env_id, machine, write_json
-from scripts.inputs import Count, Folder, InputError
+from scripts.inputs import Count, Folder, InputError, On
 from scripts.methods_table import compared
 from scripts.progress import progress_bar
 from scripts.sweep import Condition, evaluate_under, tells
@@ -51,16 +51,17 @@ class Conditions:
     """Folder of `daml methods`, which has the same --out."""
     tasks: Count = 60
     """Tasks of each row, each with one rollout."""
+    on: On = "processes"
 
     def run(self) -> None:
         from agents.policies import write_text
         from agents.presets import find_preset
-        from agents.workers import processes
+        from agents.workers import workers_on
 
         found, path = self.trainings(), self.out / "conditions.json"
         outcomes = self.begun(path)
         done = {key(outcome) for outcome in outcomes}
-        with progress_bar("trainings") as bar, processes(cores()) as workers:
+        with progress_bar("trainings") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task("evaluating", total=len(found), note="")
             for training in found:
                 preset = find_preset(training.preset)

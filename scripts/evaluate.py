@@ -8,7 +8,7 @@ from tyro.conf import arg
 
 from agents.controls import MEANINGS
 from scripts.common import NONE, between, console, cores, evaluation_of, find_policy, write_json
-from scripts.inputs import Count, Env, File, InputError, Seed, Side, Split
+from scripts.inputs import Count, Env, File, InputError, On, Seed, Side, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -47,6 +47,7 @@ class Evaluate:
     """A dataset of `daml import`, to evaluate on what it holds out; with --policy, --seed and --json alone."""
     workers: Count | None = None
     """Processes; one for each core when not given."""
+    on: On = "processes"
     json: File | None = None
     """Write the result here."""
 
@@ -90,13 +91,15 @@ class Evaluate:
 
     def in_simulation(self) -> None:
         """Evaluates by success in rollouts."""
-        from agents.workers import processes
+        from agents.workers import workers_on
+        from demos.executors import check
         from demos.gap import parse
 
+        check(self.on, self.workers)
         gap = parse(self.gap)
         evaluate = evaluation_of(self.env, self.policy, self.size)
         number = cores() if self.workers is None else self.workers
-        with progress_bar("tasks") as bar, processes(number) as workers:
+        with progress_bar("tasks") as bar, workers_on(self.on, number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
             report = evaluate(
                 split=self.split,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import tyro
 from tyro.conf import arg
 
-from demos import seeds
+from demos import executors, seeds
 
 
 class InputError(ValueError):
@@ -64,6 +64,18 @@ class Writable:
             raise InputError(f"{name}: got {path} ({there}: {error.strerror}), allowed {allowed}") from error
 
 
+@dataclass(frozen=True)
+class Installed:
+    """Where something runs, with all that this needs."""
+
+    def check(self, name: str, value: executors.On) -> None:
+        """
+        Raises:
+            DemoError: something is not installed.
+        """
+        executors.check(value)
+
+
 Seed = Annotated[int, Within(0, seeds.LARGEST)]
 Count = Annotated[int, Within(1)]
 Natural = Annotated[int, Within(0)]
@@ -80,6 +92,14 @@ Env = Annotated[
 """What `scripts.common.env_id` takes."""
 Device = Literal["auto", "cpu", "cuda"]
 """Where tensors are; auto is the GPU where there is one."""
+On = Annotated[
+    executors.On,
+    arg(
+        help="Where: in processes of this machine, here in this one, or on the cluster of Ray that RAY_ADDRESS names "
+        "(docs/scale.md). The results are the same."
+    ),
+    Installed(),
+]
 Folder = Annotated[Path, Writable("folder")]
 File = Annotated[Path, Writable("file")]
 
@@ -111,7 +131,7 @@ def is_option(hint: Any) -> bool:
     return tyro.conf.Positional not in getattr(hint, "__metadata__", ())
 
 
-def constrained(hint: Any, value: Any) -> Iterator[tuple[Within | Writable, Any]]:
+def constrained(hint: Any, value: Any) -> Iterator[tuple[Within | Writable | Installed, Any]]:
     """The rules in an annotated type, each with a value that it is about: every element of a tuple, nothing of None."""
     if value is None:
         return
@@ -119,9 +139,9 @@ def constrained(hint: Any, value: Any) -> Iterator[tuple[Within | Writable, Any]
         yield from ((rule, one) for rule in rules(hint))
 
 
-def rules(hint: Any) -> Iterator[Within | Writable]:
+def rules(hint: Any) -> Iterator[Within | Writable | Installed]:
     """The rules anywhere in an annotated type."""
-    if isinstance(hint, Within | Writable):
+    if isinstance(hint, Within | Writable | Installed):
         yield hint
     for part in get_args(hint):
         yield from rules(part)

@@ -1,6 +1,6 @@
 """The learning rate of each preset in `daml methods`: the best of several, by meta-validation tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,9 +28,8 @@ class Rates:
         short = replace(training, preset=preset, seed=0, steps=self.steps, eval_tasks=self.tasks)
         return [short.at_rate(rate) for rate in dict.fromkeys(self.rates)]
 
-    def choice(self, training: Train) -> dict[str, Any]:
-        """The rate of a training's preset: "chosen", and "tried", what came of each in order."""
-        outcomes = [self.trainings.outcome(each, "val") for each in self.tries(training)]
+    def choice(self, training: Train, outcomes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        """The rate of a training's preset: "chosen", and "tried", what came of each in order. outcomes: of `tries`."""
         tried = [
             {
                 "rate": outcome["learning_rate"],

@@ -16,7 +16,7 @@ from tyro.conf import Positional
 from agents.controls import MEANINGS
 from scripts import plots
 from scripts.common import console, cores, env_id, env_names, find_policy, machine, write_json
-from scripts.inputs import Count, Folder, Seed
+from scripts.inputs import Count, Folder, On, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -56,18 +56,19 @@ class Report:
     """Of tasks, scenes and motions."""
     out: Folder = Path("report")
     """Folder for report.html and report.json."""
+    on: On = "processes"
     quick: bool = False
     """A smoke run: three tasks a row."""
 
     def run(self) -> None:
         from agents.evaluation import shown_to
         from agents.policies import write_text
-        from agents.workers import processes
+        from agents.workers import workers_on
 
         started = time.monotonic()
         numbers: dict[str, Any] = {"machine": machine(), "seed": self.seed, "versions": versions(), "policies": {}}
         sections, policies = [], {name: find_policy(name) for name in self.policies}
-        with progress_bar("rows") as bar, processes(cores()) as workers:
+        with progress_bar("rows") as bar, workers_on(self.on, cores()) as workers:
             for name, stored in policies.items():
                 for env in env_names(stored.config.env):
                     title = name if env == stored.config.env else f"{name} in {env}"

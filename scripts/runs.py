@@ -14,7 +14,7 @@ from scripts.inputs import InputError, Writable
 
 SETTINGS, CHECKPOINT, LOG = "run.json", "checkpoint.safetensors", "log.jsonl"
 """Files of a run."""
-NOT_SETTINGS = ("out", "resume", "device", "quick")
+NOT_SETTINGS = ("out", "resume", "device", "quick", "on")
 """Fields that do not tell one run from another; what is quick is settled before it begins."""
 BEGAN = "began with steps"
 """Beside the settings of a run that was made longer."""

@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 from scripts import plots
 from scripts.common import as_file, console, cores, env_id, machine, policy_for, write_json
-from scripts.inputs import Count, Env, Folder, Seed
+from scripts.inputs import Count, Env, Folder, On, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -105,11 +105,12 @@ class Sweep:
     """Of tasks, scenes and motions."""
     out: Folder = Path("sweeps")
     """Folder of the results, which are called WHAT-ENV."""
+    on: On = "processes"
     quick: bool = False
     """A smoke run: three tasks a row."""
 
     def run(self) -> None:
-        from agents.workers import processes
+        from agents.workers import workers_on
 
         sweep = replace(self, tasks=3) if self.quick else self
         stored = policy_for(self.env, self.policy)
@@ -123,7 +124,7 @@ class Sweep:
         numbers, picture = (self.out / f"{name}.{kind}" for kind in ("json", "png"))
         result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
         result |= {"machine": machine(), "rows": rows}
-        with progress_bar("rows") as bar, processes(cores()) as workers:
+        with progress_bar("rows") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
             for condition in conditions:
                 bar.update(job, note=condition.name)

@@ -23,7 +23,7 @@ from scripts.common import (
     ready_to_train,
 )
 from scripts.evaluate import errors_table
-from scripts.inputs import Count, Device, Folder, InputError, Rate, Seed
+from scripts.inputs import Count, Device, Folder, InputError, On, Rate, Seed
 from scripts.progress import progress_bar, training_log
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Train:
     eval_trials: Count = 2
     """Rollouts of each."""
     device: Device = "auto"
-    """Where; auto is the GPU where there is one."""
+    """Where it trains; auto is the GPU where there is one."""
+    on: On = "processes"
     resume: bool = False
     """Go on with the run in --out, with its settings."""
     quick: bool = False
@@ -173,7 +174,9 @@ class Train:
             runs.begin(self)
             if given:
                 return given
-            collect_missing(self.folders, [preset.imitator(preset.inner_steps)], sets=self.sets, seed=self.seed)
+            collect_missing(
+                self.folders, [preset.imitator(preset.inner_steps)], sets=self.sets, seed=self.seed, on=self.on
+            )
             return self.opened(preset, device)
 
     def opened(self, preset: "Preset", device: str) -> "tuple[Sizes, MixedTasks]":
@@ -308,7 +311,7 @@ class Train:
         from agents.controls import CONTROLS
         from agents.evaluation import evaluate_preset, shown_to
         from agents.policies import row_of
-        from agents.workers import processes
+        from agents.workers import workers_on
 
         shown = CONTROLS if preset.shown == "human" else (preset.shown, "none")
         rows = {
@@ -318,7 +321,7 @@ class Train:
             if video in shown_to(preset, env_id(name))
         }
         results: dict[str, Any] = {}
-        with progress_bar("videos") as bar, processes(cores()) as workers:
+        with progress_bar("videos") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task("evaluating", total=len(rows), note="")
             for row, (name, video) in rows.items():
                 bar.update(job, note=row)

@@ -1,15 +1,17 @@
 """The trainings of `daml methods`: each is done once, in a folder of its own, and what came of it is kept beside it."""
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts import runs
 from scripts.collect import collect_missing
-from scripts.common import as_file, console, cores, env_id, find_device, write_json
-from scripts.inputs import InputError
+from scripts.common import as_file, console, cores, env_id, find_device, ready_to_train, write_json
+from scripts.inputs import InputError, On
 from scripts.progress import progress_bar
 from scripts.train import EVALUATION_SEED, Train
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from agents.imitation import Imitator
     from agents.view import Sizes
     from daml import MetaParams
+    from demos.executors import Map
 
 DATA_SEED = 0
 """Of the demonstrations, which all trainings share."""
@@ -30,11 +33,12 @@ TRAINED_AS = {"oracle": METHOD}
 @dataclass(frozen=True)
 class Trainings:
     """folder: of the runs and of what came of them.  data: folder with the datasets of all.  imitators: of all presets
-    that are to share these datasets, now or later."""
+    that are to share these datasets, now or later.  on: where demonstrations and evaluations are made."""
 
     folder: Path
     data: Path
     imitators: "tuple[Imitator, ...]"
+    on: On = "processes"
 
     def run(self, training: Train) -> Train:
         """A training in its folder, begun anew or gone on with; of `TRAINED_AS` it is the other preset's."""
@@ -87,10 +91,46 @@ class Trainings:
         name = name_of(training)
         console.print(f"training {name}")
         outcome = self.train(training, split)
-        success, nearest = mean(outcome["successes"]), mean(outcome["nearest"])
-        console.print(f"{name}: success {success:.3f}, right object {nearest:.3f}")
+        console.print(said_of(training, outcome))
         write_json(self.folder / f"{name}.json", outcome)
         return outcome
+
+    def side_by_side(
+        self, each: "Map", trainings: Sequence[Train], what: "Callable[[Trainings, Train], dict[str, Any]]"
+    ) -> Iterator[dict[str, Any]]:
+        """What comes of trainings, in their order, each as soon as it and those before it are done.
+
+        They are done on CPUs, a thread each; those that are the same run, such as of `TRAINED_AS`, one after the other.
+
+        Args:
+            each: what runs them, on machines that share the folders.
+            trainings: that were checked.
+            what: of this class, such as `outcome`.
+        """
+        new = [training for training in trainings if self.found(training) is None]
+        for training in {(training.env, training.sets): training for training in new}.values():
+            self.collect(training)
+        groups: dict[Path, list[Train]] = {}
+        for training in trainings:
+            groups.setdefault(self.run(training).folder, []).append(replace(training, device="cpu"))
+        there = replace(self, folder=self.folder.absolute(), data=self.data.absolute(), on="here")
+        results, outcomes = each(partial(_outcomes, there, what), groups.values()), dict[str, dict[str, Any]]()
+        for training in trainings:
+            while name_of(training) not in outcomes:
+                outcomes |= next(results)
+            outcome = outcomes[name_of(training)]
+            if training in new:
+                console.print(said_of(training, outcome))
+            yield outcome
+
+    def shared(self, training: Train) -> Train:
+        """The run of a training with its datasets where all trainings have them."""
+        return replace(self.run(training), out=self.data / f"{as_file(training.env)}-data")
+
+    def collect(self, training: Train) -> None:
+        """Collects what is missing of a training's datasets."""
+        folders = self.shared(training).folders
+        collect_missing(folders, self.imitators, sets=training.sets, seed=DATA_SEED, on=self.on)
 
     def outcome_and_memory(self, training: Train) -> dict[str, Any]:
         """The same, with "train_successes" and "train_nearest": on the very tasks of its demonstrations, as many as
@@ -105,7 +145,7 @@ class Trainings:
         if "train_successes" in outcome or not there.exists():
             return outcome
         tasks = min(training.eval_tasks, training.sets * n_goals(env_id(training.env)))
-        report = evaluated(training, *self.trained(training), split="train", tasks=tasks, seed=DATA_SEED)
+        report = evaluated(training, *self.trained(training), split="train", tasks=tasks, seed=DATA_SEED, on=self.on)
         outcome |= {
             "train_successes": report.successes.astype(int).tolist(),
             "train_nearest": report.nearest.astype(int).tolist(),
@@ -136,13 +176,15 @@ class Trainings:
         """What comes of a training: one rollout of each task, with the meta-parameters that it ends with."""
         from daml import ALONE, read_log
 
-        run, device = self.run(training), find_device("auto")
-        preset, shared = run.its_preset(), replace(run, out=self.data / f"{as_file(training.env)}-data")
-        collect_missing(shared.folders, self.imitators, sets=training.sets, seed=DATA_SEED)
-        sizes, tasks = shared.opened(preset, device)
+        run, device = self.run(training), find_device(training.device)
+        preset = run.its_preset()
+        self.collect(training)
+        sizes, tasks = self.shared(training).opened(preset, device)
         runs.begin(run)
         meta = run.train(preset, sizes, tasks, device, time.monotonic(), ALONE)
-        report = evaluated(training, sizes, meta, split=split, tasks=training.eval_tasks, seed=EVALUATION_SEED)
+        report = evaluated(
+            training, sizes, meta, split=split, tasks=training.eval_tasks, seed=EVALUATION_SEED, on=self.on
+        )
         return {
             "env": training.env,
             "preset": training.preset,
@@ -167,14 +209,30 @@ def mean(trials: list[list[int]]) -> float:
     return sum(map(sum, trials)) / sum(map(len, trials))
 
 
-def evaluated(training: Train, sizes: "Sizes", meta: "MetaParams", *, split: str, tasks: int, seed: int) -> "Report":
+def said_of(training: Train, outcome: dict[str, Any]) -> str:
+    """What came of a training, on a line."""
+    success, nearest = mean(outcome["successes"]), mean(outcome["nearest"])
+    return f"{name_of(training)}: success {success:.3f}, right object {nearest:.3f}"
+
+
+def _outcomes(
+    trainings: Trainings, what: Callable[[Trainings, Train], dict[str, Any]], group: list[Train]
+) -> dict[str, dict[str, Any]]:
+    """What comes of trainings that are the same run, by their names."""
+    ready_to_train()
+    return {name_of(training): what(trainings, training) for training in group}
+
+
+def evaluated(
+    training: Train, sizes: "Sizes", meta: "MetaParams", *, split: str, tasks: int, seed: int, on: On
+) -> "Report":
     """One rollout of each task. split, tasks, seed: as of `agents.evaluation.evaluate`."""
     from agents.evaluation import evaluate_preset
     from agents.presets import find_preset
-    from agents.workers import processes
+    from agents.workers import workers_on
 
     preset = find_preset(training.preset)
-    with progress_bar("tasks") as bar, processes(cores()) as workers:
+    with progress_bar("tasks") as bar, workers_on(on, cores()) as workers:
         job = bar.add_task(f"evaluating on {split} objects", total=tasks, note="")
         return evaluate_preset(
             preset,
