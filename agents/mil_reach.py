@@ -126,13 +126,13 @@ class ReachTasks:
             for number, (shown, asked), chosen in zip(sets, pairs, steps, strict=True)
             for goal in range(N_BOXES)
         ]
-        batch = pytree.tree_map(lambda *leaves: np.stack(leaves), *parts)
+        batch = pytree.tree_map(lambda *leaves: torch.from_numpy(np.stack(leaves)), *parts)
         frames = (batch.support.inputs["image"] if self.with_torques else batch.support), batch.query.inputs["image"]
         for start in range(0, len(parts), N_BOXES):
             rows = [array[start : start + N_BOXES] for array in frames]
             for row, recoloured in zip(rows, recolour(rng, *rows), strict=True):
                 row[:] = recoloured
-        return pytree.tree_map(torch.from_numpy, batch)
+        return batch
 
     def task(self, number: int, goal: int, shown: int, asked: np.ndarray, steps: np.ndarray) -> Task:
         """One task, as arrays.

@@ -1,15 +1,17 @@
 """Meta-training: sample, step, evaluate, log, checkpoint. A killed run that resumes ends where it would have ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from daml.checkpoint import save_state
 from daml.distributed import ALONE, Team
 from daml.logs import Log
-from daml.meta_step import Objective, TrainState, meta_loss, meta_step, vmap_tasks
-from daml.types import MapTasks, MetaLearner, OuterLoss, TaskDistribution
+from daml.meta_step import Objective, TrainState, meta_loss, meta_step, named_tensors, vmap_tasks
+from daml.types import MapTasks, MetaLearner, OuterLoss, Task, TaskDistribution
 
 Evaluate = Callable[[TrainState], dict[str, float]]
 
@@ -70,10 +72,13 @@ def fit(
     team.check_same(state, n_tasks, n_steps, seed)
     if not team.leads:
         evaluate = log = checkpoint = None
-    while state.step < n_steps:
+
+    def draw(step: int) -> Task:
+        return distribution.sample(n_tasks, np.random.default_rng([seed, step]))
+
+    for tasks in (drawn_ahead if on_gpu(state) else map)(draw, range(state.step, n_steps)):
         if lr_at is not None:
             set_learning_rate(state, lr_at(state.step))
-        tasks = distribution.sample(n_tasks, np.random.default_rng([seed, state.step]))
         tensors = meta_step(
             state,
             tasks,
@@ -84,7 +89,8 @@ def fit(
             objective=objective,
             gradient=team.gradient,
         )
-        metrics = {name: value.item() for name, value in tensors.items()}
+        # In one transfer: every one of them waits for a GPU.
+        metrics = dict(zip(tensors, torch.stack([value.double() for value in tensors.values()]).tolist(), strict=True))
         if evaluate is not None and due(evaluate_every):
             metrics |= evaluate(state)
         # The log goes first: a checkpoint may know less than the log, which is cut back, but never more.
@@ -92,6 +98,23 @@ def fit(
             log(state.step, metrics)
         if checkpoint is not None and due(checkpoint_every):
             save_state(checkpoint, state)
+
+
+def on_gpu(state: TrainState) -> bool:
+    """Whether a GPU computes the meta-steps, so that the CPU is free meanwhile."""
+    return any(tensor.is_cuda for _, tensor in named_tensors(state.meta))
+
+
+def drawn_ahead(draw: Callable[[int], Task], steps: Iterable[int]) -> Iterator[Task]:
+    """As `map`, but the tasks of the next step are drawn by a thread while those of this one are learned from."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming: Future[Task] | None = None
+        for step in steps:
+            ready, coming = coming, thread.submit(draw, step)
+            if ready:
+                yield ready.result()
+        if coming:
+            yield coming.result()
 
 
 def set_learning_rate(state: TrainState, rate: float) -> None:

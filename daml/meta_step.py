@@ -189,9 +189,9 @@ def meta_step(
     )
     leaves = [gradient for _, gradient in named_tensors(gradients)]
     metrics["grad_norm"] = torch.nn.utils.get_total_norm(leaves)
-    for name in ("loss", "grad_norm"):
-        if not torch.isfinite(metrics[name]):
-            raise MetaLearningError(f"{name} of meta-step {state.step}", metrics[name].item(), "finite numbers")
+    if not torch.isfinite(metrics["loss"] + metrics["grad_norm"]):  # one question: a GPU is waited for
+        name = "grad_norm" if torch.isfinite(metrics["loss"]) else "loss"
+        raise MetaLearningError(f"{name} of meta-step {state.step}", metrics[name].item(), "finite numbers")
     if max_norm is not None:
         leaves = scaled_to(leaves, metrics["grad_norm"], max_norm)
     apply_gradients(state, leaves)

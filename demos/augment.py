@@ -7,9 +7,11 @@ the human's video and in the robot's images: they are what makes an object the s
 from collections.abc import Callable
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from demos.skills import Mirror
-from envs.robot import mirrored_joints
+from envs.robot import JOINTS_IN_MIRROR
 
 RECOLOURED = 0.5
 """Share of sets whose colour channels are shuffled."""
@@ -17,7 +19,7 @@ GAIN = (0.8, 1.2)
 """Range of the factor on each colour channel."""
 
 
-def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, mirror: Mirror) -> None:
+def augment(rows: dict[str, Tensor], rng: np.random.Generator, mirror: Mirror) -> None:
     """Changes the tasks of one set in place.
 
     Args:
@@ -43,34 +45,49 @@ def augment(rows: dict[str, np.ndarray], rng: np.random.Generator, mirror: Mirro
             _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)
 
 
-def _mirror(rows: dict[str, np.ndarray], **mirrored: Callable[[np.ndarray], np.ndarray]) -> None:
+def _mirror(rows: dict[str, Tensor], **mirrored: Callable[[Tensor], Tensor]) -> None:
     """Puts arrays, by their names, in the mirror, in place."""
     for name, change in mirrored.items():
         rows[name][:] = change(rows[name])
 
 
-def recolour(rng: np.random.Generator, *frames: np.ndarray) -> tuple[np.ndarray, ...]:
+def recolour(rng: np.random.Generator, *frames: Tensor) -> tuple[Tensor, ...]:
     """The same change of colours for all frames, each uint8 [..., 3]."""
     order = rng.permutation(3) if rng.random() < RECOLOURED else np.arange(3)
     levels = np.clip(np.arange(256) * rng.uniform(*GAIN, (3, 1)), 0, 255).astype(np.uint8)
-    return tuple(np.stack([levels[i][f[..., channel]] for i, channel in enumerate(order)], -1) for f in frames)
+    return tuple(_recoloured(each, order, torch.from_numpy(levels).to(each.device)) for each in frames)
 
 
-def mirrored_frames(frames: np.ndarray) -> np.ndarray:
+def _recoloured(frames: Tensor, order: np.ndarray, levels: Tensor) -> Tensor:
+    """Frames with their channels in another order, and then each at other levels [3, 256]."""
+    channels = [
+        level.index_select(0, frames[..., channel].flatten().int()).view(frames.shape[:-1])
+        for level, channel in zip(levels, order, strict=True)
+    ]
+    return torch.stack(channels, -1)
+
+
+def mirrored_frames(frames: Tensor) -> Tensor:
     """Left and right exchanged: [..., W, 3]."""
-    return frames[..., ::-1, :]
+    return frames.flip(-2)
 
 
-def mirrored_pixels(pixels: np.ndarray) -> np.ndarray:
+def mirrored_pixels(pixels: Tensor) -> Tensor:
     """(x, y) in [0, 1] in the mirrored image: [..., 2]."""
-    return pixels * [-1, 1] + [1, 0]
+    return torch.cat([1 - pixels[..., :1], pixels[..., 1:]], -1)
 
 
-def mirrored_vectors(vectors: np.ndarray) -> np.ndarray:
+def mirrored_vectors(vectors: Tensor) -> Tensor:
     """Points and velocities, [..., 3 or more] with (x, y, z) first, in the mirror at the plane y = 0."""
-    return np.concatenate([vectors[..., :3] * [1, -1, 1], vectors[..., 3:]], -1)
+    return torch.cat([vectors[..., :1], -vectors[..., 1:2], vectors[..., 2:]], -1)
 
 
-def mirrored_states(states: np.ndarray) -> np.ndarray:
+def mirrored_joints(angles: Tensor) -> Tensor:
+    """Joint angles [..., 7] [rad] of the same posture in the mirror at the plane y = 0."""
+    sign, shift = (torch.tensor(each, device=angles.device, dtype=angles.dtype) for each in JOINTS_IN_MIRROR)
+    return angles * sign + shift
+
+
+def mirrored_states(states: Tensor) -> Tensor:
     """Robot states, [..., 10 or more] with fingertip (3) and joints (7) first."""
-    return np.concatenate([mirrored_vectors(states[..., :3]), mirrored_joints(states[..., 3:10]), states[..., 10:]], -1)
+    return torch.cat([mirrored_vectors(states[..., :3]), mirrored_joints(states[..., 3:10]), states[..., 10:]], -1)

@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 from daml import Example, Task
 from demos.augment import augment
 from demos.errors import DemoError
+from demos.rows import Rows
 from demos.skills import find_skill
 from demos.storage import Dataset
 from demos.tasks import N_OBJECTS, n_goals
@@ -119,7 +120,7 @@ class SetTasks:
                 "does without them, such as temporal"
             )
         self.dataset = dataset
-        self._wanted, self._augment, self._device = wanted, augmented, torch.device(device)
+        self._wanted, self._augment, self._rows = wanted, augmented, Rows(dataset, torch.device(device))
         self._lengths, self._sets = dataset.lengths, info.n_sets - info.held_out
         self._goals = (self._lengths > 0).sum(1)  # of each set
 
@@ -156,35 +157,34 @@ class SetTasks:
         ends = np.maximum(2, (wanted.until * lengths).astype(int))
         later = rng.integers(1, ends[:, None], (n_tasks, wanted.states - 1))
         steps = np.concatenate([np.zeros((n_tasks, 1), int), later], axis=1)
-        at, goal = sets[:, None], goals[:, None]
-        arrays = {
-            "video": self.dataset["human_frames"][at, goal, video],
-            "shown_at": self.dataset["goal_pixels"][sets, goals].reshape(n_tasks, -1, 2),
-            "image": self.dataset["robot_frames"][at, goal, steps[:, : 1 if wanted.images == "first" else None]],
-            "state": self.dataset["robot_states"][at, goal, steps],
-            "action": self.dataset["robot_actions"][at, goal, steps],
+        at, goal, take = sets[:, None], goals[:, None], self._rows.take
+        rows = {
+            "video": take("human_frames", at, goal, video),
+            "shown_at": take("goal_pixels", sets, goals).unflatten(1, (-1, 2)),
+            "image": take("robot_frames", at, goal, steps[:, : 1 if wanted.images == "first" else None]),
+            "state": take("robot_states", at, goal, steps),
+            "action": take("robot_actions", at, goal, steps),
             "pose": self._pose(sets, goals)[:, None],
-            "end": self.dataset["robot_states"][sets, goals, lengths - 1],
+            "end": take("robot_states", sets, goals, lengths - 1),
         }
         if wanted.looks:
-            arrays["now"] = self.dataset["robot_frames"][at, goal, steps[:, -wanted.looks :]]
+            rows["now"] = take("robot_frames", at, goal, steps[:, -wanted.looks :])
         if wanted.lessons:
-            arrays |= {name: self.dataset[name][sets, goals] for name in LESSON}
+            rows |= {name: take(name, sets, goals) for name in LESSON}
         if wanted.glances:
             which = rng.permuted(np.tile(np.arange(info.glances), (n_tasks, 1)), axis=1)[:, : wanted.glances]
-            arrays |= {name: self.dataset[name][at, which] for name in GLANCE}
+            rows |= {name: take(name, at, which) for name in GLANCE}
         if self._augment:
             # Of what nobody here knows, nobody knows what stays the same in the mirror.
             mirror = find_skill(info.env_id).mirror if info.env_id else "nothing"
             for start in range(0, n_tasks, each):
-                augment({name: array[start : start + each] for name, array in arrays.items()}, rng, mirror)
+                augment({name: array[start : start + each] for name, array in rows.items()}, rng, mirror)
         if wanted.glances:
-            frames, points = arrays["glance_frames"], arrays["glance_points"][np.arange(n_tasks), :, goals]
-            arrays["image"] = np.concatenate([arrays["image"], frames], 1)
-            arrays["pose"] = np.concatenate([arrays["pose"], points], 1)
-        tensors = {name: self._tensor(array) for name, array in arrays.items()}
-        inputs, targets = ({name: tensors[name] for name in names if name in tensors} for names in (INPUTS, TARGETS))
-        return Task(_lesson(tensors) if wanted.lessons else tensors["video"], Example(inputs, targets))
+            own = rows["glance_points"][np.arange(n_tasks), :, goals]
+            rows["image"] = torch.cat([rows["image"], rows["glance_frames"]], 1)
+            rows["pose"] = torch.cat([rows["pose"], own], 1)
+        inputs, targets = ({name: rows[name] for name in names if name in rows} for names in (INPUTS, TARGETS))
+        return Task(_lesson(rows) if wanted.lessons else rows["video"], Example(inputs, targets))
 
     def goals_a_set(self, n_tasks: int) -> int:
         """How many goals of each set a meta-batch of `n_tasks` has.
@@ -197,18 +197,15 @@ class SetTasks:
             return goals_of_ragged(int(self._goals[: self._sets].min()), n_tasks)
         return goals_a_set(info.env_id, n_tasks)
 
-    def _pose(self, sets: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    def _pose(self, sets: np.ndarray, goals: np.ndarray) -> torch.Tensor:
         """What a policy should know of the scenes of tasks: [tasks, points, 3] [m], NaN where that is not told."""
-        points = self.dataset["goal_points"][sets, goals]
+        points = self._rows.take("goal_points", sets, goals)
         if self._wanted.pose == "end":
-            points[:] = nan
+            points.fill_(nan)
         if fingertip := list(self.dataset.info.fingertip):
-            ends = self.dataset["robot_states"][sets, goals, self._lengths[sets, goals] - 1][:, fingertip]
-            points[:, 0] = np.where(np.isnan(points[:, 0]), ends, points[:, 0])
+            ends = self._rows.take("robot_states", sets, goals, self._lengths[sets, goals] - 1)[:, fingertip]
+            points[:, 0] = torch.where(points[:, 0].isnan(), ends, points[:, 0])
         return points
-
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
 
 def _lesson(tensors: dict[str, torch.Tensor]) -> Example:

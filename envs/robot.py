@@ -44,6 +44,9 @@ JOINT_SPEEDS = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
 """Highest speed of each joint [rad/s]."""
 HOME = np.array([0.0, -0.6, 0.0, -2.6, 0.0, 2.0, 0.785])
 """A posture with the gripper pointing down in front of the base [rad]."""
+JOINTS_IN_MIRROR = ((-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0), (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.pi / 2))
+"""Factors and then summands [rad] that turn joint angles into those of the same posture in the mirror at the plane y =
+0. The last joint turns about the angle at which the hand is mounted."""
 FINGERTIP = "fingertip"
 """Name of the site between the fingertips."""
 FINGERS = ("finger_left", "finger_right")
@@ -182,14 +185,6 @@ def _capsule(body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba:
         contype=0,
         conaffinity=0,
     )
-
-
-def mirrored_joints(angles: np.ndarray) -> np.ndarray:
-    """Joint angles [..., 7] [rad] of the same posture in the mirror at the plane y = 0.
-
-    The last one turns about the angle at which the hand is mounted.
-    """
-    return angles * [-1, 1, -1, 1, -1, 1, -1] + [0, 0, 0, 0, 0, 0, np.pi / 2]
 
 
 @dataclass

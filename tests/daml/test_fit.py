@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from daml import JsonlLog, MetaLearningError, TrainState, fit, load, load_state, read_log
+from daml.fit import drawn_ahead
 
 N_STEPS = 12
 ROOT = Path(__file__).parents[2]
@@ -170,3 +171,20 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(run, new_state):
     with pytest.raises(MetaLearningError, match="loss of meta-step 4"):
         run(state, outer_loss_at=outer_loss_at)
     assert state.step == 4
+
+
+def test_what_is_drawn_ahead_is_what_would_have_been_drawn():
+    assert list(drawn_ahead(lambda step: 10 * step, range(3, 7))) == [30, 40, 50, 60]
+    assert list(drawn_ahead(lambda step: step, range(0))) == []
+
+
+def test_an_error_of_what_is_drawn_ahead_comes_up_at_its_step():
+    def draw(step):
+        if step == 2:
+            raise ValueError("no such task")
+        return step
+
+    coming = drawn_ahead(draw, range(4))
+    assert [next(coming), next(coming)] == [0, 1]
+    with pytest.raises(ValueError, match="no such task"):
+        next(coming)

@@ -3,9 +3,10 @@
 import mujoco
 import numpy as np
 import pytest
+import torch
 
 import demos.augment as aug
-from envs.robot import FINGERTIP, HOME, JOINT_LIMITS, add_robot, mirrored_joints
+from envs.robot import FINGERTIP, HOME, JOINT_LIMITS, add_robot
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,10 @@ def pose(arm, angles):
     mujoco.mj_forward(arm, data)
     site = data.site(FINGERTIP)
     return site.xpos.copy(), site.xmat.reshape(3, 3).copy()
+
+
+def mirrored_joints(angles):
+    return aug.mirrored_joints(torch.from_numpy(angles)).numpy()
 
 
 def test_mirrored_joints_are_the_mirrored_posture(arm):
@@ -50,32 +55,32 @@ def test_home_is_its_own_mirror_image():
     ],
 )
 def test_the_mirror_image_of_a_mirror_image_is_the_thing_itself(mirrored, shape):
-    thing = np.random.default_rng(0).random(shape)
-    assert not np.allclose(mirrored(thing), thing)
-    assert mirrored(mirrored(thing)) == pytest.approx(thing)
+    thing = torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert not torch.allclose(mirrored(thing), thing)
+    torch.testing.assert_close(mirrored(mirrored(thing)), thing)
 
 
 def test_a_pixel_moves_with_its_image():
-    frames = np.zeros((5, 8, 3), np.uint8)
+    frames = torch.zeros(5, 8, 3, dtype=torch.uint8)
     frames[3, 1] = 255
-    x, y = aug.mirrored_pixels(np.array([1.5 / 8, 3.5 / 5]))
+    x, y = aug.mirrored_pixels(torch.tensor([1.5 / 8, 3.5 / 5]))
     assert aug.mirrored_frames(frames)[int(y * 5), int(x * 8)].tolist() == [255] * 3
 
 
 def test_colours_change_alike_in_all_frames_and_differently_from_set_to_set():
-    frames = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8))
     seen = set()
     for seed in range(40):
-        one, other = aug.recolour(np.random.default_rng(seed), frames, frames[::-1])
-        assert np.array_equal(one, other[::-1])
-        assert one.dtype == np.uint8
-        seen.add(one.tobytes())
+        one, other = aug.recolour(np.random.default_rng(seed), frames, frames.flip(0))
+        assert torch.equal(one, other.flip(0))
+        assert one.dtype == torch.uint8
+        seen.add(one.numpy().tobytes())
     assert len(seen) == 40
 
 
 def test_recolouring_only_shuffles_and_scales_channels():
     """Two pixels that differ in one channel differ in one channel afterwards."""
-    frames = np.array([[50, 60, 70], [50, 60, 170]], np.uint8)
+    frames = torch.tensor([[50, 60, 70], [50, 60, 170]], dtype=torch.uint8)
     for seed in range(20):
         (changed,) = aug.recolour(np.random.default_rng(seed), frames)
         assert (changed[0] != changed[1]).sum() == 1
@@ -83,7 +88,7 @@ def test_recolouring_only_shuffles_and_scales_channels():
 
 def rows():
     rng = np.random.default_rng(0)
-    return {
+    arrays = {
         "video": rng.integers(0, 256, (3, 4, 8, 8, 3), dtype=np.uint8),
         "shown_at": rng.random((3, 2)).astype(np.float32),
         "image": rng.integers(0, 256, (3, 1, 8, 8, 3), dtype=np.uint8),
@@ -92,19 +97,20 @@ def rows():
         "pose": rng.random((3, 1, 3)).astype(np.float32),
         "end": rng.random((3, 10)).astype(np.float32),
     }
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def test_an_object_has_one_colour_in_all_frames_of_its_set():
     """In the human's video, where the robot acts and wherever else it is seen."""
     before = rows()
-    before["lesson_frames"] = before["image"][:, 0].copy()
-    before["glance_frames"] = before["image"][:, :, ::-1].copy()
+    before["lesson_frames"] = before["image"][:, 0].clone()
+    before["glance_frames"] = before["image"].flip(2)
     for seed in range(20):
-        after = {name: values.copy() for name, values in before.items()}
+        after = {name: values.clone() for name, values in before.items()}
         aug.augment(after, np.random.default_rng(seed), "shown")
-        assert not np.array_equal(after["image"], before["image"])
-        assert np.array_equal(after["lesson_frames"], after["image"][:, 0])
-        assert np.array_equal(after["glance_frames"], after["image"][:, :, ::-1])
+        assert not torch.equal(after["image"], before["image"])
+        assert torch.equal(after["lesson_frames"], after["image"][:, 0])
+        assert torch.equal(after["glance_frames"], after["image"].flip(2))
 
 
 def mirrorings(mirror):
@@ -113,10 +119,10 @@ def mirrorings(mirror):
     for seed in range(40):
         before, after = rows(), rows()
         aug.augment(after, np.random.default_rng(seed), mirror)
-        human = not np.array_equal(after["shown_at"], before["shown_at"])
-        robot = not np.array_equal(after["state"], before["state"])
+        human = not torch.equal(after["shown_at"], before["shown_at"])
+        robot = not torch.equal(after["state"], before["state"])
         for name in ("action", "pose", "end"):
-            assert robot == (not np.array_equal(after[name], before[name]))
+            assert robot == (not torch.equal(after[name], before[name]))
         found.add((human, robot))
     return found
 
@@ -128,15 +134,15 @@ def test_the_human_and_the_robot_are_mirrored_each_by_itself():
 def test_what_is_shown_and_done_is_mirrored_together_where_the_video_tells_a_side():
     assert mirrorings("both") == {(False, False), (True, True)}
     before = rows()
-    before |= {"lesson_frames": before["image"][:, 0].copy(), "lesson_states": before["state"].copy()}
-    before |= {"lesson_actions": before["action"].copy(), "lesson_points": before["pose"][:, 0].copy()}
+    before |= {"lesson_frames": before["image"][:, 0].clone(), "lesson_states": before["state"].clone()}
+    before |= {"lesson_actions": before["action"].clone(), "lesson_points": before["pose"][:, 0].clone()}
     for seed in range(20):
-        after = {name: values.copy() for name, values in before.items()}
+        after = {name: values.clone() for name, values in before.items()}
         aug.augment(after, np.random.default_rng(seed), "both")
-        assert np.array_equal(after["lesson_frames"], after["image"][:, 0])
-        assert np.array_equal(after["lesson_states"], after["state"])
-        assert np.array_equal(after["lesson_actions"], after["action"])
-        assert np.array_equal(after["lesson_points"], after["pose"][:, 0])
+        assert torch.equal(after["lesson_frames"], after["image"][:, 0])
+        assert torch.equal(after["lesson_states"], after["state"])
+        assert torch.equal(after["lesson_actions"], after["action"])
+        assert torch.equal(after["lesson_points"], after["pose"][:, 0])
 
 
 def test_the_robot_is_not_mirrored_where_the_task_has_a_side():

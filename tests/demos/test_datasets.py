@@ -15,6 +15,7 @@ from demos.augment import augment
 from demos.collect import collect, demonstrate_set, describe
 from demos.distribution import MixedTasks, SetTasks, Wanted, goals_a_set, goals_of_ragged
 from demos.errors import DemoError
+from demos.rows import fits
 from demos.skills import SKILLS
 from demos.storage import Dataset, DatasetInfo, create, open_dataset
 from demos.tasks import N_OBJECTS, sample_task_set
@@ -300,6 +301,41 @@ def test_later_states_are_those_of_the_beginning_that_is_asked_for(data):
     states = batch(data, 0, states=40, until=0.3).query.inputs["state"]
     early = torch.from_numpy(np.array(data["robot_states"][:, :, : int(0.3 * data.info.steps)])).flatten(0, 2)
     assert all((early == state).all(-1).any() for state in states.flatten(0, 1))
+
+
+def test_looks_are_the_images_of_the_last_states_and_change_nothing_else(data):
+    plain, some = (batch(data, 0, images="first", states=4, looks=n) for n in (0, 2))
+    inputs = some.query.inputs
+    assert inputs["now"].shape == (6, 2, SIZE, SIZE, 3)
+    assert torch.equal(inputs["image"], plain.query.inputs["image"])
+    for images, states in zip(inputs["now"], inputs["state"][:, -2:], strict=True):
+        for image, state in zip(images, states, strict=True):
+            (at,) = rows(data["robot_states"], state.numpy())
+            assert np.array_equal(data["robot_frames"][at], image.numpy())
+
+
+@pytest.mark.parametrize("wanted", [{}, {"images": "first", "glances": 2, "looks": 2}, {"pose": "end"}])
+def test_a_dataset_that_is_kept_on_the_device_gives_the_same_tasks_and_stays_as_it_is(data, monkeypatch, wanted):
+    def tasks():
+        drawn = SetTasks(data, Wanted(FRAMES, **wanted))
+        return [torch.utils._pytree.tree_leaves(drawn.sample(6, np.random.default_rng(seed))) for seed in (0, 1, 0)]
+
+    from_disk = tasks()
+    monkeypatch.setattr("demos.rows.fits", lambda dataset, device: True)
+    kept = tasks()
+    for one, other in zip(from_disk, kept, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(kept[0], kept[2], strict=True)), "augmentation changes no row of it"
+
+
+def test_the_memory_of_the_cpu_keeps_no_dataset(data):
+    assert not fits(data, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("free", "kept"), [(1, False), (10**12, True)])
+def test_a_gpu_keeps_what_it_has_room_for(data, monkeypatch, free, kept):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10**12))
+    assert fits(data, torch.device("cuda")) is kept
 
 
 def test_glances_are_the_same_objects_elsewhere_and_change_nothing_else(data):
@@ -628,11 +664,11 @@ def test_who_cannot_do_without_goal_points_says_so(ragged, data):
 def test_what_nobody_knows_of_a_task_is_not_mirrored(ragged):
     """A video and a demonstration of it stay on their side."""
     for seed in range(10):
-        video = np.arange(24, dtype=np.uint8).reshape(1, 1, 2, 4, 3)
-        frames = {"video": video, "image": np.zeros_like(video)}
-        before = frames["video"].copy()
+        video = torch.arange(24, dtype=torch.uint8).reshape(1, 1, 2, 4, 3)
+        frames = {"video": video, "image": torch.zeros_like(video)}
+        order = video.float().mean(-1).flatten().argsort()
         augment(frames, np.random.default_rng(seed), "nothing")
-        assert (np.argsort(frames["video"].mean(-1).ravel()) == np.argsort(before.mean(-1).ravel())).all()
+        assert torch.equal(frames["video"].float().mean(-1).flatten().argsort(), order)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 21])
