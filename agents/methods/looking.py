@@ -15,7 +15,7 @@ from torch import Tensor
 
 from agents import meta_net
 from agents.imitation import Imitator
-from agents.methods import both, fast, head, precise
+from agents.methods import both, head, precise, temporal
 from agents.view import REACHING, Sizes, View
 from daml import MetaParams, OuterLoss, Params
 
@@ -107,11 +107,11 @@ def opened(
 
 
 def looking(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
-    """`precise` with its eyes open."""
+    """`precise-temporal` with its eyes open."""
     more = 3 * sizes.points * len(SCALES)
-    usual = precise.precise(inner_steps, sizes)
-    fresh = partial(precise.init, with_hand(sizes), init_loss=fast.init_loss, more=more)
-    return opened(usual, fresh, fast.loss, ways, precise.predict, inner_steps)
+    usual = precise.precise_temporal(inner_steps, sizes)
+    fresh = partial(precise.init, with_hand(sizes), init_loss=temporal.init_loss, more=more)
+    return opened(usual, fresh, temporal.loss, ways, precise.predict, inner_steps)
 
 
 def looking_both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
