@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -169,3 +170,16 @@ def test_pictures_are_no_larger_than_the_renderer_draws() -> None:
     (rule,) = rules(Side)
     assert (rule.low, rule.high) == (8, MAX_SIZE)
     assert [rule.what for rule in rules(File | None)] == ["file"]
+
+
+@pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if "on" in get_type_hints(leaf.kind)], ids=name_of)
+def test_ray_is_named_where_it_is_asked_for_and_is_not_there(leaf: Leaf, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setitem(sys.modules, "ray", None)
+    said = refused([*leaf.words, "--on", "ray"], tmp_path, monkeypatch, capsys)
+    assert said == "library ray: got none, allowed an installed one: pip install 'daml[ray]'"
+
+
+@pytest.mark.parametrize("command", ["collect", "evaluate"])
+def test_processes_are_counted_where_there_are_some(command: str, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    said = refused([command, "--on", "here", "--workers", "2"], tmp_path, monkeypatch, capsys)
+    assert said == "workers: got 2 on here, allowed none there; only processes are counted"

@@ -165,7 +165,7 @@ def test_an_outcome_is_completed_from_its_checkpoint_and_only_from_that_training
     monkeypatch.setattr("scripts.trainings.evaluated", evaluated)
     for _ in range(2):
         assert trainings.outcome_and_memory(training)["train_successes"] == [[1]] * 3
-    assert asked == [{"split": "train", "tasks": 3, "seed": 0}]  # all that a set has, and once
+    assert asked == [{"split": "train", "tasks": 3, "seed": 0, "on": "processes"}]  # all that a set has, and once
     state.step = 2
     save_state(there / runs.CHECKPOINT, state)
     with pytest.raises(AgentError, match="got 2 meta-steps, allowed 1"):
