@@ -41,9 +41,14 @@ def has_attention(policy: Policy) -> bool:
 
 
 def overlay(image: np.ndarray, attention: np.ndarray, size: int) -> np.ndarray:
-    """An image, darkened, with the attention on top in red: uint8 [size, size, 3]."""
+    """An image with the attention on top, red where it is largest: uint8 [size, size, 3]."""
+    return tint(image, attention / attention.max(), size)
+
+
+def tint(image: np.ndarray, share: np.ndarray, size: int) -> np.ndarray:
+    """An image, darkened, with red on top, all of it where the share [side, side] is 1: uint8 [size, size, 3]."""
     large = resize(image[None], size)[0].astype(float)
-    share = np.kron(attention / attention.max(), np.ones((-(-size // len(attention)),) * 2))[:size, :size, None]
+    share = np.kron(share, np.ones((-(-size // len(share)),) * 2))[:size, :size, None]
     return (0.55 * large * (1 - share) + share * RED).astype(np.uint8)
 
 

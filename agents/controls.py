@@ -19,5 +19,24 @@ MEANINGS = {
     "none": "nothing (no adaptation)",
 }
 """All of `agents.evaluation.SHOWN`."""
+PREDICTIONS = {
+    "human": "nearly always",
+    "wrong": "nearly never: it goes where the video points",
+    "wrong-object": "nearly never; the right verb or container nearly always",
+    "wrong-verb": "nearly always; the right verb nearly never",
+    "wrong-container": "nearly always; the right container nearly never",
+    "blank": "1/3, exactly",
+    "shuffled": "at least 1/3",
+    "reversed": "no prediction",
+    "first": "1/3, exactly",
+    "middle": "at least 1/3",
+    "last": "at least 1/3",
+    "first-half": "at least 1/3; in Sort nearly always, and the right container at most 1/3",
+    "second-half": "at least 1/3; in Sort the right container nearly always",
+    "robot": "no prediction: it was only ever shown humans",
+    "told": "nearly always",
+    "none": "1/3, exactly",
+}
+"""The same -> how often the right object is chosen, said before anything is measured."""
 CONTROLS = ("human", "wrong", "wrong-object", "wrong-verb", "wrong-container", "blank", "none", "robot")
 """What a policy is shown when it has been trained, where there is that; `daml sweep controls` has more."""

@@ -36,6 +36,10 @@ Support = Callable[["Imitator", MetaParams, Video], Any]
 """(imitator, meta-parameters, what is shown) -> the support that its learner adapts on."""
 
 
+LearnedLoss = Callable[[MetaParams, View], Tensor]
+"""(meta-parameters, what is seen of a video) -> the scalar that the first inner step descends."""
+
+
 class Imitator(NamedTuple):
     """A meta-learner that imitates videos, and what it needs to be fed.
 
@@ -46,6 +50,7 @@ class Imitator(NamedTuple):
     wanted: of the data that it is trained on, and so of the video and of the images that it acts on.
     size: side of its images [px].
     support: what the learner adapts on, of a video.
+    learned_loss: of the inner step, where there is one, to be looked at.
     """
 
     learner: MetaLearner
@@ -55,6 +60,7 @@ class Imitator(NamedTuple):
     wanted: Wanted
     size: int
     support: "Support" = watch
+    learned_loss: LearnedLoss | None = None
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = OURS) -> Task:

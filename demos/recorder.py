@@ -132,4 +132,4 @@ def in_words(env_id: str, scene: Scene) -> str:
     aims = scene.layout.aims
     verb = aims.names[scene.aim] if aims and aims.kind == "verb" else short_name(env_id)
     things = [scene.objects[scene.goal], *scene.containers[scene.aim : scene.aim + 1]]
-    return f"{verb}: " + " into ".join(f"the {thing.colour} {thing.pattern} {thing.shape}" for thing in things)
+    return f"{verb}: " + " into ".join(f"the {thing.in_words}" for thing in things)

@@ -78,6 +78,11 @@ class ObjectSpec:
         """Colour and shape, as `named_object` takes them."""
         return f"{self.colour}-{self.shape}"
 
+    @property
+    def in_words(self) -> str:
+        """Colour, pattern and shape."""
+        return f"{self.colour} {self.pattern} {self.shape}"
+
     @cached_property
     def height(self) -> float:
         """Height of its top above the table [m]."""

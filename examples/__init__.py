@@ -1,1 +1,1 @@
-"""Tasks and methods outside the packages, to copy (docs/your_own_task.md, docs/your_own_method.md); a tour; films."""
+"""A tour, films, and tasks and methods to copy from: docs/your_own_task.md, docs/your_own_method.md."""

@@ -19,7 +19,6 @@ from demos.recorder import record_robot
 from demos.skills import find_skill
 from demos.tasks import N_OBJECTS
 from demos.video import labelled_rows, side_by_side, write_gif, write_image
-from envs.objects import ObjectSpec
 from envs.scene import Scene
 
 TASKS = {"reach": "Reach", "push": "Push", "place": "Place", "pick-place": "PickPlace", "act": "Act", "sort": "Sort"}
@@ -84,17 +83,12 @@ def goals(env_id: str) -> list[int]:
 
 def what(scene: Scene) -> str:
     """The goal in a line or two: the object, with the verb or the container."""
-    aims, thing = scene.layout.aims, look(scene.objects[scene.goal])
+    aims, thing = scene.layout.aims, scene.objects[scene.goal].in_words
     if not aims:
         return thing
     if scene.containers:
-        return f"{thing}\ninto {look(scene.containers[scene.aim])}"
+        return f"{thing}\ninto {scene.containers[scene.aim].in_words}"
     return f"{aims.names[scene.aim]}\n{thing}"
-
-
-def look(thing: ObjectSpec) -> str:
-    """An object in words."""
-    return f"{thing.colour} {thing.pattern} {thing.shape}"
 
 
 def moments(film: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import html
 import importlib.metadata
 import io
 import platform
+import re
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from agents.controls import MEANINGS
+from agents.controls import MEANINGS, PREDICTIONS
 from scripts import plots
 from scripts.common import console, cores, env_id, env_names, find_policy, machine, write_json
 from scripts.inputs import Count, Folder, On, Seed
@@ -25,16 +26,28 @@ if TYPE_CHECKING:
     from agents.evaluation import Report as Evaluation
     from agents.policies import StoredPolicy
     from agents.workers import Workers
+    from demos.types import Video
+    from envs.scene import Scene
 
 PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "daml")
 FILMS = 3
 """Successes, and as many failures, that are shown of each policy."""
 FILM_SIZE = 192
+LOOKS = {
+    "looks": ("Where the policy looks", "Its attention to what the video tells, red where it is largest."),
+    "loss": (
+        "Where the learned loss looks in the human's video",
+        "The frames that the policy sees. Red: size of the gradient of the learned loss with respect to the pixels, "
+        "before the inner step; averaged over squares, full red where it is largest in the video.",
+    ),
+}
+"""Picture -> its title, and what is drawn."""
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd;
-text-align: left } td.n { text-align: right; font-variant-numeric: tabular-nums }
-.films { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0 } figcaption { font-size: 13px; color: #555 }
+text-align: left; font-variant-numeric: tabular-nums } .n { text-align: right } td.i { white-space: nowrap }
+.films { display: flex; flex-wrap: wrap; gap: 1rem } .films figure { width: 19rem }
+figure { margin: 0 } figcaption { font-size: 13px; color: #555 }
 video, img { max-width: 100%; display: block } code { background: #f3f3f3; padding: 0 .2rem }
 .bar { display: inline-block; height: .7rem; background: #4a90d9; vertical-align: middle }
 """
@@ -117,18 +130,14 @@ class Report:
         }
 
     def _pictures(self, stored: "StoredPolicy", env: str, report: "Evaluation") -> dict[str, Any]:
-        """Films of the first successes and failures, and where the policy looks; each as bytes, with its caption."""
-        from agents.attention import has_attention, looks
+        """Films of the first successes and failures, and where policy and learned loss look: bytes, with captions."""
         from agents.films import FPS, film_beside_human
-        from agents.imitation import adapt_to_video
         from demos.human import human_video
-        from demos.recorder import in_words
         from demos.tasks import sample_task_set, task_of
-        from demos.video import side_by_side
 
         environment = env_id(env)
         human = report.successes[:, 0]
-        pictures: dict[str, Any] = {"successes": [], "failures": [], "looks": None}
+        pictures: dict[str, Any] = {"successes": [], "failures": [], "looks": None, "loss": None}
         for kind, numbers in (("successes", _first(human)), ("failures", _first(~human))):
             for number in numbers:
                 index, goal = task_of(environment, number)
@@ -137,22 +146,64 @@ class Report:
                 video = human_video(environment, shown, tasks.motion(goal))
                 policy = stored.adapt(video)
                 _, frames = film_beside_human(environment, tasks, goal, policy, FILM_SIZE)
-                caption = f"task {number}: set {index}, {in_words(environment, shown)}"
+                caption = f"Task {number}, set {index}: {names(environment, shown)}"
                 pictures[kind].append((mp4(frames, FPS), caption))
-                if pictures["looks"] is None and has_attention(policy):
-                    before = adapt_to_video(stored.preset.imitator(0, stored.config.sizes), stored.meta, video)
-                    pair = {"looks here before": before, "and after the video": policy}
-                    policies = pair if stored.preset.inner_steps else {"looks here": policy}
-                    images = looks(environment, tasks.robot_scenes[0].with_goal(goal), [*policies.values()], FILM_SIZE)
-                    labels = ["the robot's first image", *policies]
-                    picture = side_by_side([image[None] for image in images], FILM_SIZE, labels)[0]
-                    pictures["looks"] = (png(picture), caption)
+                if number == min(_first(human) or _first(~human)):
+                    scene = tasks.robot_scenes[0].with_goal(goal)
+                    pictures["looks"] = attention_picture(stored, environment, scene, video, caption)
+                    pictures["loss"] = loss_picture(stored, video, caption)
         return pictures
 
 
 def _first(flags: "np.ndarray") -> list[int]:
     """Numbers of the first few tasks that are flagged."""
     return [int(i) for i in flags.nonzero()[0][:FILMS]]
+
+
+def names(environment: str, scene: "Scene") -> str:
+    """What is to be done in a scene, and what else is on its table."""
+    from demos.recorder import in_words
+
+    things = [*scene.objects, *scene.containers]
+    goal = {scene.goal, *([len(scene.objects) + scene.aim] if scene.containers else [])}
+    others = [thing.in_words for number, thing in enumerate(things) if number not in goal]
+    return f"{in_words(environment, scene)}; and not " + ", ".join(others)
+
+
+def attention_picture(
+    stored: "StoredPolicy", environment: str, scene: "Scene", video: "Video", caption: str
+) -> tuple[bytes, str] | None:
+    """Where a policy looks in a scene before and after a video, and how much of that is on which object; None of one
+    without attention."""
+    from agents.attention import has_attention, looks
+    from agents.choice import attention_on_objects
+    from agents.imitation import adapt_to_video
+    from demos.video import side_by_side
+
+    policy = stored.adapt(video)
+    if not has_attention(policy):
+        return None
+    before = adapt_to_video(stored.preset.imitator(0, stored.config.sizes), stored.meta, video)
+    pair = {"looks here before": before, "and after the video": policy}
+    policies = pair if stored.preset.inner_steps else {"looks here": policy}
+    images = looks(environment, scene, [*policies.values()], FILM_SIZE)
+    labels = ["the robot's first image", *policies]
+    picture = side_by_side([image[None] for image in images], FILM_SIZE, labels)[0]
+    shares = attention_on_objects(policy, environment, scene)
+    on = ", ".join(f"{thing.in_words} {share:.2f}" for thing, share in zip(scene.objects, shares, strict=True))
+    return png(picture), f"{caption}. Attention after the video: {on}, elsewhere {1 - shares.sum():.2f}"
+
+
+def loss_picture(stored: "StoredPolicy", video: "Video", caption: str) -> tuple[bytes, str] | None:
+    """Where in a video the learned loss looks; None of a method without one."""
+    from agents.sensitivity import loss_looks
+    from demos.video import contact_sheet
+
+    imitator = stored.imitator()
+    if imitator.learned_loss is None:
+        return None
+    frames = loss_looks(imitator, stored.meta, video, FILM_SIZE)
+    return png(contact_sheet(frames, columns=4)), caption
 
 
 def learning_curve(name: str) -> list[dict[str, float]]:
@@ -207,7 +258,7 @@ def page(numbers: dict[str, Any], sections: list[str]) -> str:
         f"<link rel='icon' href='data:,'><style>{STYLE}</style></head><body>"
         "<h1>One-shot imitation from human video</h1><p>Each task: one video of a human, then one rollout of the robot "
         "among the same objects, elsewhere. Objects of the meta-test split. Chance to act on the right object is 1/3. "
-        "Intervals are Wilson's at 95 %, over tasks.</p>"
+        "Beside how often that was done stands what was predicted. Intervals are Wilson's, 95 %, over tasks.</p>"
         f"{''.join(sections)}<h2>Made with</h2><p>{html.escape(said)}; {html.escape(numbers['machine'])}; "
         f"seed {numbers['seed']}; {numbers['seconds']:.0f} s.</p></body></html>\n"
     )
@@ -216,17 +267,18 @@ def page(numbers: dict[str, Any], sections: list[str]) -> str:
 def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
     """Of one policy."""
     config = said["config"]
-    parts = [f"<h2>{html.escape(name)}: {html.escape(config['env'])}, preset {html.escape(config['preset'])}</h2>"]
+    title = name if name == config["env"] else f"{name}: {config['env']}"
+    parts = [f"<h2>{html.escape(title)}, preset {html.escape(config['preset'])}</h2>"]
     parts.append(
-        "<table><tr><th>shown</th><th>success</th><th></th><th>95 % interval</th><th>right object</th>"
-        "<th>tasks</th></tr>"
+        "<table><tr><th>shown</th><th class='n'>success</th><th></th><th>95 % interval</th>"
+        "<th class='n'>right object</th><th>predicted</th><th class='n'>tasks</th></tr>"
     )
     for video, row in said["rows"].items():
         parts.append(
             f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['success']:.3f}</td>"
             f"<td style='width:9rem'><span class='bar' style='width:{100 * row['success']:.0f}%'></span></td>"
-            f"<td>{row['ci_low']:.3f} to {row['ci_high']:.3f}</td><td class='n'>{row['nearest']:.3f}</td>"
-            f"<td class='n'>{row['tasks']}</td></tr>"
+            f"<td class='i'>{row['ci_low']:.3f} to {row['ci_high']:.3f}</td><td class='n'>{row['nearest']:.3f}</td>"
+            f"<td class='i'>{predicted(video)}</td><td class='n'>{row['tasks']}</td></tr>"
         )
     parts.append("</table>")
     if "aim" in said["rows"]["human"]:
@@ -234,17 +286,18 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
     for kind in ("successes", "failures"):
         parts.append(f"<h3>The first {kind}</h3>" if pictures[kind] else f"<h3>No {kind}</h3>")
         films = "".join(
-            f"<figure><video controls loop muted playsinline src='data:video/mp4;base64,{_text(film)}'></video>"
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+            "<figure><video autoplay controls loop muted playsinline "
+            f"src='data:video/mp4;base64,{_text(film)}'></video><figcaption>{html.escape(caption)}</figcaption></figure>"
             for film, caption in pictures[kind]
         )
         parts.append(f"<div class='films'>{films}</div>")
-    if pictures["looks"]:
-        image, caption = pictures["looks"]
-        parts.append(
-            f"<h3>Where it looks</h3><figure><img alt='attention' src='data:image/png;base64,{_text(image)}'>"
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-        )
+    for kind, (title, meaning) in LOOKS.items():
+        if pictures[kind]:
+            image, caption = pictures[kind]
+            parts.append(
+                f"<h3>{title}</h3><figure><img alt='{kind}' src='data:image/png;base64,{_text(image)}'>"
+                f"<figcaption>{meaning} {html.escape(caption)}.</figcaption></figure>"
+            )
     if said["curve"]:
         picture = _text(curve_picture(said["curve"], said["hint_steps"]))
         parts.append(f"<h3>Meta-training</h3><img alt='learning curve' src='data:image/png;base64,{picture}'>")
@@ -254,6 +307,11 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
         f"{config['seed']}.</p>"
     )
     return "".join(parts)
+
+
+def predicted(video: str) -> str:
+    """How often the right object is chosen, as it is said before anything is measured, without what is said besides."""
+    return re.split("[;:]", PREDICTIONS[video])[0]
 
 
 def confusion(rows: dict[str, dict[str, Any]]) -> str:

@@ -34,4 +34,5 @@ def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
 
 def anil(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The baseline; with zero inner steps it is the policy without adaptation."""
-    return head.with_head(partial(init, sizes), partial(head.adapt_head, loss, inner_steps, part=last), sizes)
+    usual = head.with_head(partial(init, sizes), partial(head.adapt_head, loss, inner_steps, part=last), sizes)
+    return usual._replace(learned_loss=partial(head.value, loss))

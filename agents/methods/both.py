@@ -106,4 +106,5 @@ def both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     usual, watch = precise.precise(inner_steps, sizes), partial(head.adapt_head, loss, inner_steps, act=act)
     learner = usual.learner._replace(init=partial(init, sizes), adapt=watch, predict=predict)
     wanted = usual.wanted._replace(placed=True)  # or the way from the goal's point to the end would always be none
-    return usual._replace(learner=learner, outer_loss=outer_loss, wanted=wanted)
+    watched = partial(head.value, loss, act=act)
+    return usual._replace(learner=learner, outer_loss=outer_loss, wanted=wanted, learned_loss=watched)

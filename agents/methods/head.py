@@ -160,9 +160,15 @@ def perceive(meta: MetaParams, images: Tensor) -> meta_net.Seen:
     return meta_net.perceive(meta["trunk"], images)
 
 
+def value(loss: Loss, meta: MetaParams, video: View, *, act: Act = meta_net.act) -> Tensor:
+    """A learned loss of the policy that has not adapted yet."""
+    return loss(meta["psi"], meta["theta"], video, act(meta["theta"], video))
+
+
 def adapting(loss: Loss, init_loss: InitLoss, inner_steps: int, sizes: Sizes = REACHING) -> Imitator:
     """The method with a learned loss; with zero inner steps it is the policy without adaptation."""
-    return with_head(partial(init, sizes, init_loss=init_loss), partial(adapt_head, loss, inner_steps), sizes)
+    usual = with_head(partial(init, sizes, init_loss=init_loss), partial(adapt_head, loss, inner_steps), sizes)
+    return usual._replace(learned_loss=partial(value, loss))
 
 
 def with_head(

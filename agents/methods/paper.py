@@ -170,6 +170,11 @@ def adapt_all(inner_steps: int, meta: MetaParams, video: View, *, watch: Watch =
     return Adapted(theta, convolve(theta, video.seen[:1])[0, :1].flatten(1).log_softmax(1))
 
 
+def value(meta: MetaParams, video: View, *, watch: Watch = watch) -> Tensor:
+    """The learned loss of the policy that has not adapted yet."""
+    return temporal_loss(meta["psi"], watch(meta["theta"], video))
+
+
 def predict(adapted: Adapted, inputs: View) -> dict[str, Tensor]:
     """The most likely component's mean as the action, the mixture for the outer loss, and the final pose."""
     x, pose = hidden(adapted.theta, convolve(adapted.theta, inputs.seen), inputs.state, "act1")
@@ -223,6 +228,7 @@ def paper(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
         outer_loss=outer_loss,
         wanted=Wanted(frames=20, states=8, pose="end"),
         size=100,
+        learned_loss=value,
     )
 
 
@@ -244,4 +250,4 @@ def seeing(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
         init=partial(init_small, sizes, watched=HIDDEN + 4 * CHANNELS),
         adapt=partial(adapt_all, inner_steps, watch=watch_seeing),
     )
-    return usual._replace(learner=learner)
+    return usual._replace(learner=learner, learned_loss=partial(value, watch=watch_seeing))

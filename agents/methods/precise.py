@@ -148,4 +148,5 @@ def watching(loss: head.Loss, init_loss: head.InitLoss, inner_steps: int, sizes:
         outer_loss=outer_loss,
         wanted=usual.wanted._replace(glances=GLANCES),
         size=SIZE,
+        learned_loss=partial(head.value, loss, act=act),
     )

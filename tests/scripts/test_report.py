@@ -12,7 +12,7 @@ import torch
 from browser import needs_browser, open_browser
 
 from agents.attention import attention_map, has_attention, overlay
-from agents.controls import MEANINGS
+from agents.controls import MEANINGS, PREDICTIONS
 from agents.evaluation import SHOWN
 from agents.imitation import adapt_to_video
 from agents.policies import bundled, load_policy
@@ -20,7 +20,7 @@ from agents.presets import PRESETS
 from demos.human import human_video
 from demos.tasks import sample_task_set
 from demos.types import Video
-from scripts.report import Report, learning_curve
+from scripts.report import Report, learning_curve, predicted
 
 ROOT = Path(__file__).parents[2]
 box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
@@ -34,13 +34,22 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_control_has_a_meaning() -> None:
-    assert set(MEANINGS) == set(SHOWN)
+    assert set(MEANINGS) == set(PREDICTIONS) == set(SHOWN)
 
 
-def test_the_page_of_the_controls_says_what_each_is() -> None:
+def test_a_prediction_is_of_the_right_object_alone() -> None:
+    assert (predicted("blank"), predicted("wrong"), predicted("wrong-verb")) == (
+        "1/3, exactly",
+        "nearly never",
+        "nearly always",
+    )
+
+
+def test_the_page_of_the_controls_says_what_each_is_and_what_is_predicted() -> None:
     rows = (ROOT / "docs" / "controls.md").read_text().splitlines()
     for name, meaning in MEANINGS.items():
-        assert [row for row in rows if row.startswith(f"| `{name}` | {meaning}")], name
+        (row,) = [row for row in rows if row.startswith(f"| `{name}` | {meaning}")]
+        assert row.endswith(f"| {PREDICTIONS[name]} |")
 
 
 @pytest.mark.parametrize("preset", ["temporal", "fast", "lstm", "attention", "paper"])
@@ -89,7 +98,12 @@ def test_every_number_on_the_page_is_in_the_json(report: Path) -> None:
         assert f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" in page
     shown = policy["films"]["successes"] + policy["films"]["failures"]
     assert page.count("<video") == len(shown) > 0
-    assert "<h3>Where it looks</h3><figure><img alt='attention'" in page
+    for name, row in policy["rows"].items():
+        assert f"<td class='n'>{row['nearest']:.3f}</td><td class='i'>{predicted(name)}</td>" in page
+    assert "<h3>Where the policy looks</h3><figure><img alt='looks'" in page
+    assert "<h3>Where the learned loss looks in the human's video</h3><figure><img alt='loss'" in page
+    scene = sample_task_set(1, "test", 0).human_scene
+    assert all(thing.in_words in page for thing in scene.objects)
     assert not re.search(r"(src|href)='(?!data:)", page), "nothing is fetched from elsewhere"
     assert said["versions"]["torch"]
 
