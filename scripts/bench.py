@@ -13,7 +13,7 @@ from scripts.bench_refusal import BenchRefusal
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
 from scripts.common import ENVIRONMENTS, console, env_id, machine, write_json
-from scripts.inputs import Count, Env, File, Side
+from scripts.inputs import Count, Env, File, Nudge, Side
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,21 @@ class BenchExperts:
     """Episodes of each environment, with seeds 0, 1, ..."""
     env: str | None = None
     """Environment; all of the project's own when not given."""
+    nudge: Nudge = 0
+    """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""
     json: File | None = None
     """Write the result here."""
 
     def run(self) -> None:
         results = {}
         for name in [self.env] if self.env else ENVIRONMENTS:
-            results[name] = bench_expert(env_id(name), self.seeds)
+            results[name] = bench_expert(env_id(name), self.seeds, self.nudge)
             for how in ("alone", "disturbed"):
                 rate, low, high = results[name][how]
                 console.print(f"{name:10s} {how:9s} {rate:6.3f} (95 % interval {low:.3f} to {high:.3f})")
             console.print(f"{name:10s} {results[name]['frames per CPU second']:.0f} frames a CPU second")
         if self.json:
-            write_json(self.json, {"machine": machine(), "seeds": self.seeds} | results)
+            write_json(self.json, {"machine": machine(), "seeds": self.seeds, "nudge": self.nudge} | results)
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,11 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in rates.items()}
 
 
-def bench_expert(env_name: str, seeds: int) -> dict[str, Any]:
-    """Success of an environment's expert with its interval, and frames a CPU second of whole episodes at 64 px."""
+def bench_expert(env_name: str, seeds: int, nudge: int = 0) -> dict[str, Any]:
+    """Success of an environment's expert with its interval, and frames a CPU second of whole episodes at 64 px.
+
+    nudge: level of `envs.nudge.FARTHEST`.
+    """
     import gymnasium
     import numpy as np
 
@@ -158,7 +163,8 @@ def bench_expert(env_name: str, seeds: int) -> dict[str, Any]:
         wins = []
         for seed in range(seeds):
             rng = np.random.default_rng(seed)
-            episode = demonstrate(env, sample_scene(rng, "train", layout=skill.layout), disturb=shaken(rng, strength))
+            scene = sample_scene(rng, "train", layout=skill.layout, nudge=nudge)
+            episode = demonstrate(env, scene, disturb=shaken(rng, strength))
             wins.append(episode.success)
             frames += len(episode.images)
         rate = float(np.mean(wins))
