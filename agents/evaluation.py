@@ -320,6 +320,7 @@ class SetTrials:
             n_trials=self.trials + self.videos - 1,
             dials=self.gap.dials,
             distractors=self.gap.distractors,
+            nudge=self.gap.nudge,
         )
         env = gymnasium.make(self.env_id, image_size=self.learner.size, disable_env_checker=True)
         watch = self.learner.watch_told if self.video == "told" else self.learner.watch

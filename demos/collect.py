@@ -18,12 +18,20 @@ from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
 from demos.tasks import TaskSet, n_goals, sample_task_set
 from envs.appearance import project
+from envs.nudge import FARTHEST
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
 
 
 def describe(
-    env_id: str, split: str, seed: int, n_sets: int, size: int, n_glances: int = 0, n_lessons: int = 0
+    env_id: str,
+    split: str,
+    seed: int,
+    n_sets: int,
+    size: int,
+    n_glances: int = 0,
+    n_lessons: int = 0,
+    nudge: int = 0,
 ) -> DatasetInfo:
     """What a dataset of an environment holds. Arguments as in `collect`.
 
@@ -49,6 +57,7 @@ def describe(
         n_glances,
         n_lessons,
         told=skill.n_told,
+        nudge=nudge,
     )
 
 
@@ -62,6 +71,7 @@ def collect(
     size: int = 64,
     n_glances: int = 0,
     n_lessons: int = 0,
+    nudge: int = 0,
     workers: int | None = None,
     on: On = "processes",
 ) -> Iterator[int]:
@@ -76,6 +86,7 @@ def collect(
         size: side of the frames [px].
         n_glances: further images of each set, see `demos.glances`.
         n_lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
+        nudge: level of `envs.nudge.FARTHEST`: how far objects are moved while the robot is on its way.
         workers: processes; one for each core when None.
         on: where demonstrations are made.
 
@@ -99,7 +110,9 @@ def collect(
         raise DemoError(f"glances: got {n_glances}, allowed 0 or more")
     if n_lessons not in (0, 1):
         raise DemoError(f"lessons: got {n_lessons}, allowed 0 or 1")
-    info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons)
+    if nudge not in range(len(FARTHEST)):
+        raise DemoError(f"nudge: got {nudge}, allowed 0 to {len(FARTHEST) - 1}")
+    info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons, nudge)
     with executor(on, workers or os.cpu_count() or 1) as each:
         dataset = create(folder, info)
         missing = dataset.missing()
@@ -131,7 +144,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
     if (env_id := info.env_id) is None:
         raise DemoError("demonstrations of a set: got a dataset of no environment, allowed one of a registered id")
     skill = find_skill(env_id)
-    tasks = sample_task_set(info.seed, info.split, index, env_id=env_id)
+    tasks = sample_task_set(info.seed, info.split, index, env_id=env_id, nudge=info.nudge)
     env = gymnasium.make(env_id, image_size=info.size, disable_env_checker=True)
     rng = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
     rows: dict[str, list[np.ndarray]] = defaultdict(list)

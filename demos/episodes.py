@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 from copy import deepcopy
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def _write_minari(folder: Path, recording: Recording, dataset_id: str) -> None:
             "dataset_id": dataset_id,
             "minari_version": minari.__version__,
             "algorithm_name": info.by,
-            "description": f"{info.task}. Scene: {json.dumps(asdict(info.recipe))}",
+            "description": f"{info.task}. Scene: {json.dumps(info.recipe.said())}",
             "requirements": [f"mujoco=={info.mujoco}"],
         }
     )

@@ -1,7 +1,7 @@
 """Scripted controllers that solve the environments from what `info` tells.
 
 Each is a function of the present alone, with no phase kept from step to step, and as far as possible of the robot's
-state and the initial scene only: a policy that is cloned from it sees no more.
+state and of where things stood before it touched them only: a policy that is cloned from it sees no more.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ _LOOSE = 0.006  # [m] that the fingers are further apart than the item is wide w
 _LIFT = 0.06  # [m] that an item is lifted before it goes sideways at full speed
 _STEEP = 3.0  # slope of the cone on which open fingers come down around an item
 _OPEN = 0.066  # [m] less than this, the fingers are about to close
-_ASTRAY = 0.006  # [m] from where an item was at first to where the fingers would miss it
+_ASTRAY = 0.006  # [m] from where an item stood to where the fingers would miss it
 
 _ONTO = 0.005  # [m] above an object's top where the fingertips touch it
 _BESIDE = 0.085  # [m] from an object's middle to where closed fingers come down to push it
@@ -52,12 +52,12 @@ def reach_expert(info: dict[str, Any]) -> np.ndarray:
 def push_expert(info: dict[str, Any]) -> np.ndarray:
     """The action [4] in [-1, 1] that gets behind the goal object from above, and then pushes it along its lane.
 
-    It goes by where the object was at first, unless that has swerved out of the lane or was left behind.
+    It goes by where the object stood, unless that has swerved out of the lane or was left behind.
 
     Args:
-        info: of `PushEnv`, with "goal_points" [1, 3], "fingertip" [3] and "item" [3] [m].
+        info: of `PushEnv`, with "places" [1, 3], "fingertip" [3] and "item" [3] [m].
     """
-    x, y, _ = info["goal_points"][0]
+    x, y, _ = info["places"][0]
     tip, item = info["fingertip"], info["item"]
     lost = item[1] < min(tip[1], LINE)
     if lost or abs(item[0] - x) > _SWERVED:
@@ -75,21 +75,21 @@ def place_expert(info: dict[str, Any]) -> np.ndarray:
     """The action [4] in [-1, 1] that brings the item over the goal container, opens the hand and rises.
 
     Args:
-        info: of `PlaceEnv`, with "goal_points" [1, 3], "fingertip" [3], "opening", "width" and "height" [m].
+        info: of `PlaceEnv`, with "places" [1, 3], "fingertip" [3], "opening", "width" and "height" [m].
     """
-    return _deliver(info, info["goal_points"][0] + _up(grip_height(info["height"]) + _DROP))
+    return _deliver(info, info["places"][0] + _up(grip_height(info["height"]) + _DROP))
 
 
 def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
     """The action [4] in [-1, 1] that grasps the goal item, carries it over the container, opens the hand and rises.
 
-    It goes to where the item was at first, unless that was pushed away.
+    It goes to where the item stood, unless that was pushed away.
 
     Args:
-        info: of `PickPlaceEnv`, with "goal_points" [2, 3], "fingertip" [3], "item" [3], "opening", "width", "grasped"
+        info: of `PickPlaceEnv`, with "places" [2, 3], "fingertip" [3], "item" [3], "opening", "width", "grasped"
             and "placed".
     """
-    return _pick_and_place(info, _is_released(info, info["goal_points"][1]))
+    return _pick_and_place(info, _is_released(info, info["places"][1]))
 
 
 def sort_expert(info: dict[str, Any]) -> np.ndarray:
@@ -100,13 +100,13 @@ def sort_expert(info: dict[str, Any]) -> np.ndarray:
     Args:
         info: of `SortEnv`, with what `pick_place_expert` takes.
     """
-    container = info["goal_points"][1]
+    container = info["places"][1]
     return _pick_and_place(info, _is_over(info["item"], container) and _is_released(info, container))
 
 
 def _pick_and_place(info: dict[str, Any], released: bool) -> np.ndarray:
     """The action [4] that takes the goal item and puts it into its container, unless it was `released` there."""
-    (x, y, top), container = info["goal_points"]
+    (x, y, top), container = info["places"]
     tip, item = info["fingertip"], info["item"]
     height = grip_height(top)
     if info["placed"] or info["grasped"] or released:
@@ -123,20 +123,20 @@ def act_expert(info: dict[str, Any]) -> np.ndarray:
     """The action [4] in [-1, 1] that does what is asked to the goal object: touches, pushes or lifts it.
 
     Args:
-        info: of `ActEnv`, with "asked", "goal_points" [1, 3], "fingertip" [3], "item" [3], "opening" and "fingers".
+        info: of `ActEnv`, with "asked", "places" [1, 3], "fingertip" [3], "item" [3], "opening" and "fingers".
     """
     verb = VERBS[info["asked"]]
     if verb == "touch":
-        return np.append(toward(steep(info["goal_points"][0] + _up(_ONTO) - info["fingertip"])), np.float32(-1))
+        return np.append(toward(steep(info["places"][0] + _up(_ONTO) - info["fingertip"])), np.float32(-1))
     return _lift(info) if verb == "lift" else _shove(info, np.array([*DIRECTIONS[verb], 0.0]))
 
 
 def _shove(info: dict[str, Any], direction: np.ndarray) -> np.ndarray:
     """The action [4] that comes down beside the goal object with closed fingers and pushes it in a direction [3].
 
-    It goes by where the object was at first, unless that has swerved or was left behind.
+    It goes by where the object stood, unless that has swerved or was left behind.
     """
-    first = info["goal_points"][0] * [1, 1, 0]
+    first = info["places"][0] * [1, 1, 0]
     moved, tip = info["item"] * [1, 1, 0] - first, info["fingertip"] - first
     ahead, far = moved @ direction, tip @ direction
     off_course = moved - ahead * direction
@@ -155,9 +155,9 @@ def _shove(info: dict[str, Any], direction: np.ndarray) -> np.ndarray:
 def _lift(info: dict[str, Any]) -> np.ndarray:
     """The action [4] that grasps the goal object, lifts it straight up, and holds it there.
 
-    It goes to where the object was at first, unless that was pushed away.
+    It goes to where the object stood, unless that was pushed away.
     """
-    x, y, top = info["goal_points"][0]
+    x, y, top = info["places"][0]
     item = info["item"]
     if np.hypot(*(item[:2] - [x, y])) > _ASTRAY:
         x, y = item[:2]

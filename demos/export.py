@@ -103,7 +103,7 @@ def _demonstration(dataset: Dataset, index: int, goal: int) -> Recording:
     nor written by the layouts, and stands for the last observation."""
     info, steps = dataset.info, int(dataset.lengths[index, goal])
     assert info.env_id is not None
-    recipe = Recipe(info.env_id, info.seed, info.split, index, goal)
+    recipe = Recipe(info.env_id, info.seed, info.split, index, goal, nudge=info.nudge)
     frames, states, actions = (
         dataset[f"robot_{name}"][index, goal, :steps] for name in ("frames", "states", "actions")
     )

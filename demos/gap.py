@@ -1,6 +1,7 @@
 """The domain gap: how far an evaluation's videos and scenes are from those of meta-training, as named levels.
 
-Level 1 is meta-training's own. One difference at a time, or all together: "view=2", "all=3".
+Level 1 is meta-training's own, or 0 of what it does not have. One difference at a time, or all together: "view=2",
+"all=3".
 """
 
 from collections.abc import Iterable
@@ -10,18 +11,24 @@ from demos.errors import DemoError
 from demos.skills import find_skill
 from demos.tasks import N_OBJECTS
 from envs.appearance import Dials
+from envs.nudge import FARTHEST
 
 LEVELS: dict[str, tuple[int, ...]] = {
     **{field.name: (0, 1, 2, 3) for field in fields(Dials)},
     "objects": (1, 2, 3),
     "distractors": (0, 1, 2),
+    "nudge": tuple(range(len(FARTHEST))),
 }
 """Difference -> its levels. Those of `Dials`: 0 nothing varies.  objects: 1 of the split asked for, 2 known shapes with
-textures never seen in meta-training, 3 shapes never seen, too.  distractors: more objects, which are nobody's goal."""
+textures never seen in meta-training, 3 shapes never seen, too.  distractors: more objects, which are nobody's goal.
+nudge: objects are moved while the robot is on its way."""
+
+_FROM_NOTHING = ("distractors", "nudge")
+"""Differences whose level 0 is meta-training's."""
 
 SWEEP = (
-    *((name, level) for name in LEVELS if name != "distractors" for level in (2, 3)),
-    *(("distractors", level) for level in (1, 2)),
+    *((name, level) for name in LEVELS if name not in _FROM_NOTHING for level in (2, 3)),
+    *((name, level) for name in _FROM_NOTHING for level in (1, 2)),
     *(("all", level) for level in (2, 3)),
 )
 """What a table of the gap shows: every level beyond meta-training's."""
@@ -31,11 +38,12 @@ _SPLITS = {2: "test-textures", 3: "test-shapes"}
 
 @dataclass(frozen=True)
 class Gap:
-    """dials: how far looks and motions may vary.  objects, distractors: see `LEVELS`."""
+    """dials: how far looks and motions may vary.  objects, distractors, nudge: see `LEVELS`."""
 
     dials: Dials = Dials()  # noqa: RUF009  (frozen)
     objects: int = 1
     distractors: int = 0
+    nudge: int = 0
 
     def split(self, split: str) -> str:
         """The split that objects come from, where `split` is asked for.
@@ -61,7 +69,7 @@ class Gap:
 
 
 def parse(levels: Iterable[str]) -> Gap:
-    """Reads "view=2" and the like; "all=2" turns everything but the distractors, and what comes later wins.
+    """Reads "view=2" and the like; "all=2" turns everything but distractors and nudge, and what comes later wins.
 
     Raises:
         DemoError: an unknown name or level.
@@ -83,4 +91,4 @@ def _turned(gap: Gap, name: str, level: int) -> Gap:
         return replace(gap, objects=level, dials=Dials(**dict.fromkeys(vars(gap.dials), float(level))))
     if name in vars(gap.dials):
         return replace(gap, dials=replace(gap.dials, **{name: float(level)}))
-    return replace(gap, objects=level) if name == "objects" else replace(gap, distractors=level)
+    return replace(gap, **{name: level})  # type: ignore[arg-type]

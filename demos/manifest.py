@@ -28,7 +28,7 @@ ALLOWED = "a folder that `daml record` wrote"
 
 def write_info(folder: Path, info: RecordingInfo, sums: dict[str, str]) -> None:
     """Writes recording.json."""
-    said = asdict(info) | {"files": sums}
+    said = asdict(info) | {"recipe": info.recipe.said(), "files": sums}
     write_json(folder / INFO, said | {"checksum": checksum_of(said)})
 
 
@@ -69,7 +69,8 @@ def _info_from(path: Path, said: dict[str, Any]) -> RecordingInfo:
     """The description, from what JSON makes of it."""
     names = {field.name for field in fields(RecordingInfo)}
     recipe, size = said.get("recipe"), said.get("size")
-    if set(said) != names or not isinstance(recipe, dict) or set(recipe) != {field.name for field in fields(Recipe)}:
+    of_recipe = {field.name for field in fields(Recipe)}
+    if set(said) != names or not isinstance(recipe, dict) or {*recipe, "nudge"} != of_recipe:
         raise DemoError(f"{path}: got other entries than a recording has, allowed {sorted(names)}")
     allowed: dict[str, tuple[type, ...]] = {
         **dict.fromkeys(("by", "task", "scene", "mujoco"), (str,)),

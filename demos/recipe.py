@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from demos import seeds
 from demos.errors import DemoError
 from demos.skills import SKILLS, find_skill
 from demos.tasks import TaskSet, n_goals, sample_task_set
+from envs.nudge import FARTHEST
 from envs.objects import ALL_SPLITS
 from envs.scene import Scene
 
-MOST = {"seed": seeds.LARGEST, "index": 2**31 - 1, "trial": 999}
+MOST = {"seed": seeds.LARGEST, "index": 2**31 - 1, "trial": 999, "nudge": len(FARTHEST) - 1}
 """Highest value of each number of a recipe besides the goal; trials are drawn one after the other."""
 
 
@@ -26,7 +27,8 @@ class Recipe:
     """Which scene an episode started in.
 
     env_id: registered id of the environment, version included.  seed, split, index: of the task set, as
-    `sample_task_set` takes them.  goal: its number in the set.  trial: index of the robot's scene.
+    `sample_task_set` takes them.  goal: its number in the set.  trial: index of the robot's scene.  nudge: how far
+    objects are moved in it, as there.
     """
 
     env_id: str
@@ -35,6 +37,7 @@ class Recipe:
     index: int
     goal: int
     trial: int = 0
+    nudge: int = 0
 
     def __post_init__(self) -> None:
         check_environment(self.env_id)
@@ -47,7 +50,13 @@ class Recipe:
 
     def tasks(self) -> TaskSet:
         """The task set: the human's scene, and the robot's scenes up to the trial."""
-        return sample_task_set(self.seed, self.split, self.index, env_id=self.env_id, n_trials=self.trial + 1)
+        return sample_task_set(
+            self.seed, self.split, self.index, env_id=self.env_id, n_trials=self.trial + 1, nudge=self.nudge
+        )
+
+    def said(self) -> dict[str, Any]:
+        """As JSON holds it. A recipe without a nudge is as it was before there were any."""
+        return {name: value for name, value in asdict(self).items() if name != "nudge" or value}
 
     def robot_scene(self) -> Scene:
         """Where the robot acts."""

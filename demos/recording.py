@@ -100,13 +100,16 @@ def folder_name(recipe: Recipe, by: str) -> str:
     """Of a recording: a valid Minari dataset name, with the environment's version as its own."""
     r = recipe
     number = r.env_id.rpartition("-v")[2]
-    return f"{short_name(r.env_id).lower()}-{by}-seed{r.seed}-{r.split}{r.index}-goal{r.goal}-trial{r.trial}-v{number}"
+    nudge = f"-nudge{r.nudge}" if r.nudge else ""
+    scene = f"seed{r.seed}-{r.split}{r.index}-goal{r.goal}-trial{r.trial}{nudge}"
+    return f"{short_name(r.env_id).lower()}-{by}-{scene}-v{number}"
 
 
 def env_arguments(info: RecordingInfo) -> dict[str, Any]:
     """What its environment is made with, as JSON holds it: scenes that are drawn in it are of the recording's kind."""
     size, dials = list(info.size), asdict(Dials())
-    return {"split": info.recipe.split, "image_size": size, "n_objects": N_OBJECTS, "dials": dials}
+    nudge = {"nudge": info.recipe.nudge} if info.recipe.nudge else {}
+    return {"split": info.recipe.split, "image_size": size, "n_objects": N_OBJECTS, "dials": dials} | nudge
 
 
 def check_scene(info: RecordingInfo) -> Scene:

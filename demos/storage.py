@@ -54,7 +54,7 @@ class DatasetInfo:
     in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's scene, of each task: 0
     or 1.  ragged: 1 where sets have different numbers of goals, or demonstrations of steps, or may have.  held_out: so
     many sets, the last ones, are for evaluation alone.  fingertip: which numbers of the state are its x, y and z [m];
-    none where nobody knows.
+    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.
     """
 
     env_id: str | None
@@ -75,6 +75,7 @@ class DatasetInfo:
     ragged: int = 0
     held_out: int = 0
     fingertip: tuple[int, ...] = (0, 1, 2)
+    nudge: int = 0
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
         """Name -> (dtype, shape) of every array."""

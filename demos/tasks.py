@@ -69,6 +69,7 @@ def sample_task_set(
     n_trials: int = 1,
     dials: Dials | None = None,
     distractors: int = 0,
+    nudge: int = 0,
 ) -> TaskSet:
     """Task set number `index` of a split under a seed: the same on every machine and in every order.
 
@@ -80,6 +81,7 @@ def sample_task_set(
         n_trials: robot scenes.
         dials: how far the look may vary.
         distractors: objects besides the `N_OBJECTS`, which are the goal of no task.
+        nudge: level of `envs.nudge.FARTHEST`: how far objects are moved while the robot is on its way.
 
     Raises:
         DemoError: nobody demonstrates in that environment.
@@ -87,7 +89,9 @@ def sample_task_set(
     layout = find_skill(env_id).layout
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ALL_SPLITS.index(split), index)))
     human = sample_scene(rng, split, layout=layout, n_objects=N_OBJECTS + distractors, dials=dials)
-    robot = tuple(sample_scene(rng, split, layout=layout, like=human, dials=dials) for _ in range(n_trials))
+    robot = tuple(
+        sample_scene(rng, split, layout=layout, like=human, dials=dials, nudge=nudge) for _ in range(n_trials)
+    )
     seeds = rng.integers(2**31, size=n_goals(env_id))
     return TaskSet(human, robot, tuple(int(s) for s in seeds))
 

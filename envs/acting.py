@@ -26,7 +26,7 @@ NOTHING = -1
 """In the place of a verb or of a goal's number, where none was done."""
 
 STILL_DISTANCE = 0.02
-"""An object has not been moved when it is less than this far from where it was at first [m]."""
+"""An object has not been moved when it is less than this far from where it stood [m]."""
 TOUCH_DISTANCE = 0.04
 """An object is touched when it has not been moved and the fingertips are this near to the middle of its top [m]."""
 TOUCH_DEPTH = 0.01
@@ -36,7 +36,7 @@ PUSH_DISTANCE = 0.07
 PUSH_SLOPE = 0.5
 """An object that is pushed stands no further to the side than this times as far."""
 LIFT_HEIGHT = 0.05
-"""An object is lifted when both fingers touch it and it is this far above where it was at first [m]."""
+"""An object is lifted when both fingers touch it and it is this far above where it stood [m]."""
 HOLD_TIME = 0.5
 """Success needs all that for this long without a break [s]."""
 STAGES = ("reached", "done")
@@ -79,7 +79,7 @@ def verb_done(moved: np.ndarray, tip: np.ndarray, fingers: int) -> int:
     """What was done to an object: index of `VERBS`, or `NOTHING`.
 
     Args:
-        moved: [3] how far it is from where it was at first [m].
+        moved: [3] how far it is from where it stood [m].
         tip: [3] the fingertips, from the middle of its top [m].
         fingers: how many touch it.
     """
@@ -99,7 +99,7 @@ def acted_upon(moved: np.ndarray, tips: np.ndarray) -> int:
     """Index of the object that was moved furthest, or, when all stand where they were, of the nearest one.
 
     Args:
-        moved: [n, 3] how far objects are from where they were at first [m].
+        moved: [n, 3] how far objects are from where they stood [m].
         tips: [n, 3] the fingertips, from the middles of their tops [m].
     """
     far = np.linalg.norm(moved, axis=1)
@@ -107,7 +107,7 @@ def acted_upon(moved: np.ndarray, tips: np.ndarray) -> int:
 
 
 def alone(moved: np.ndarray, thing: int) -> bool:
-    """Whether all objects but one are where they were at first: `moved` [n, 3] [m], index of the one."""
+    """Whether all objects but one are where they stood: `moved` [n, 3] [m], index of the one."""
     return bool((np.delete(np.linalg.norm(moved, axis=1), thing) < STILL_DISTANCE).all())
 
 
@@ -139,19 +139,17 @@ def goal_points(scene: Scene) -> np.ndarray:
 class ActEnv(GripperEnv):
     """Touching, pushing or lifting one of several objects with a gripper.
 
-    info: "goal_points" [1, 3]: as `goal_points`; "asked": index of the verb that is to be done; "objects" [n, 3]: the
-    middles of their undersides [m]; "item" [3]: the goal object's; "fingers": how many touch that; "distance": what is
-    left to do [m].  What was done, as it is now: "nearest": the object that was acted upon; "verb": what was done to
-    it, or `NOTHING`; "goal_done": the number of the goal that was done, the other objects left alone, or `NOTHING`;
-    "reached", "done": the stages.
+    Objects have moved by how far they are from where they stood at first, or, once they were nudged, from there.
+
+    info: "goal_points" [1, 3]: as `goal_points`; "places" [1, 3]: the same since a nudge; "asked": index of the verb
+    that is to be done; "objects" [n, 3]: the middles of their undersides [m]; "item" [3]: the goal object's;
+    "fingers": how many touch that; "distance": what is left to do [m].  What was done, as it is now: "nearest": the
+    object that was acted upon; "verb": what was done to it, or `NOTHING`; "goal_done": the number of the goal that
+    was done, the other objects left alone, or `NOTHING`; "reached", "done": the stages.
     """
 
     layout = ACTING
     time_limit = TIME_LIMIT
-
-    def _begin(self) -> None:
-        super()._begin()
-        self._feet = self._centres()
 
     def _measure(self, info: dict[str, Any]) -> int:
         return info["goal_done"]
@@ -165,7 +163,7 @@ class ActEnv(GripperEnv):
 
     def _info(self) -> dict[str, Any]:
         feet, fingertip, scene = self._centres(), self._fingertip(), self.scene
-        moved = feet - self._feet
+        moved = feet - self.standing.feet
         tips = fingertip - self._tops(feet)
         thing = acted_upon(moved, tips)
         verb = verb_done(moved[thing], tips[thing], self._touching(self._bodies[thing]))
@@ -173,6 +171,7 @@ class ActEnv(GripperEnv):
         goal, item = scene.goal, feet[scene.goal]
         return {
             "goal_points": goal_points(scene),
+            "places": goal_points(self.standing),
             "asked": scene.aim,
             "objects": feet,
             "item": item.copy(),

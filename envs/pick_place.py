@@ -80,8 +80,9 @@ class PickPlaceEnv(GripperEnv):
 
     info: "objects" [n, 3]: middles of the items [m]; "item" [3]: of the goal item; "width", "height": its own [m];
     "fingers": how many touch it; "reached", "grasped", "lifted", "placed": the stages, as they are now; "distance":
-    horizontally, from the goal item to the container [m]; "nearest": the item that was moved furthest; "goal_points"
-    [2, 3]: top centre of the goal item and middle of the container at the height of its rim, at first.
+    horizontally, from the goal item to the container [m]; "nearest": the item that the robot moved furthest;
+    "goal_points" [2, 3]: top centre of the goal item and middle of the container at the height of its rim, at first;
+    "places" [2, 3]: the same since a nudge.
     """
 
     layout = PICKING
@@ -94,7 +95,7 @@ class PickPlaceEnv(GripperEnv):
         return is_success(progress)
 
     def _info(self) -> dict[str, Any]:
-        scene, points = self.scene, goal_points(self.scene)
+        scene, points = self.standing, goal_points(self.scene)
         feet = self._centres()
         up = self._data.xmat[self._bodies][:, [2, 5, 8]]
         items = feet + up * np.array([[thing.height / 2] for thing in scene.objects])
@@ -105,6 +106,7 @@ class PickPlaceEnv(GripperEnv):
         distance = float(np.linalg.norm(item[:2] - points[1, :2]))
         return {
             "goal_points": points,
+            "places": goal_points(scene),
             "objects": items,
             "item": item.copy(),
             "width": goal.width,

@@ -74,11 +74,13 @@ def goal_points(scene: Scene) -> np.ndarray:
 
 
 class PlaceEnv(GripperEnv):
-    """Placing an item that the gripper holds at the start into one of several containers, which stand still.
+    """Placing an item that the gripper holds at the start into one of several containers, which stand still unless
+    they are nudged.
 
     info: "objects" [n, 3]: middles of the containers at the height of their rims; "item" [3]: the item's middle [m];
     "width", "height": the item's [m]; "fingers": how many touch it; "distance": horizontally, from the item to the goal
-    container [m]; "nearest": the container nearest to the item; "goal_points" [1, 3]: the goal container.
+    container [m]; "nearest": the container nearest to the item; "goal_points", "places" [1, 3]: the goal container, at
+    first and now.
     """
 
     layout = PLACING
@@ -107,12 +109,13 @@ class PlaceEnv(GripperEnv):
         return is_success(progress)
 
     def _info(self) -> dict[str, Any]:
-        thing, containers = self.scene.extra, self.scene.tops
+        thing, containers = self.scene.extra, self.standing.tops
         assert thing is not None
         item = self._data.body("extra").xpos + self._data.body("extra").xmat[[2, 5, 8]] * thing.height / 2
         distances = offsets(item, containers)
         return {
             "goal_points": goal_points(self.scene),
+            "places": goal_points(self.standing),
             "objects": containers,
             "item": item,
             "width": thing.width,

@@ -79,7 +79,8 @@ class PushEnv(GripperEnv):
     """Pushing with the fingertips of a gripper among several objects.
 
     info: "objects" [n, 3]: present positions [m]; "item" [3]: the goal object's; "distance": from its centre to the
-    line in y, 0 beyond it [m]; "nearest": the object that was moved furthest; "goal_points" [1, 3]: as `goal_points`.
+    line in y, 0 beyond it [m]; "nearest": the object that was pushed furthest; "goal_points" [1, 3]: as `goal_points`;
+    "places" [1, 3]: the same since a nudge.
     """
 
     layout = PUSHING
@@ -93,9 +94,10 @@ class PushEnv(GripperEnv):
 
     def _info(self) -> dict[str, Any]:
         objects, goal = self._centres(), self.scene.goal
-        moved = np.linalg.norm(objects[:, :2] - np.array(self.scene.positions), axis=1)
+        moved = np.linalg.norm(objects[:, :2] - np.array(self.standing.positions), axis=1)
         return {
             "goal_points": goal_points(self.scene),
+            "places": goal_points(self.standing),
             "objects": objects,
             "item": objects[goal].copy(),
             "fingertip": self._fingertip(),

@@ -40,10 +40,10 @@ def goal_points(scene: Scene) -> np.ndarray:
 
 
 class ReachEnv(TabletopEnv):
-    """Reaching with a 7-joint arm among several objects, which stand still.
+    """Reaching with a 7-joint arm among several objects, which stand still unless they are nudged.
 
     info: "goal" [3] and "objects" [n, 3] (tops) [m]; "distance": fingertip to goal; "nearest": the object nearest to
-    the fingertip; "goal_points" [1, 3]: the goal.
+    the fingertip; "goal_points", "places" [1, 3]: the goal, at first and now.
     """
 
     layout = REACHING
@@ -56,11 +56,12 @@ class ReachEnv(TabletopEnv):
         return is_success(progress)
 
     def _info(self) -> dict[str, Any]:
-        fingertip, tops = self._fingertip(), self.scene.tops
+        fingertip, tops = self._fingertip(), self.standing.tops
         goal = tops[self.scene.goal]
         return {
             "goal": goal.copy(),
             "goal_points": goal_points(self.scene),
+            "places": goal_points(self.standing),
             "objects": tops,
             "fingertip": fingertip,
             "distance": float(np.linalg.norm(fingertip - goal)),

@@ -13,6 +13,7 @@ from envs.appearance import Appearance, Dials, add_surroundings, sample_appearan
 from envs.errors import EnvError
 from envs.human import Hand as HumanHand
 from envs.human import HumanLook, add_human, pointing_hand, sample_human
+from envs.nudge import Nudge, sample_nudge
 from envs.objects import OBJECTS, Family, ObjectSpec, add_object, mean_colour, named_object, sample_set
 from envs.robot import Hand, add_robot, closed_hand
 
@@ -136,6 +137,7 @@ class Scene:
     look: table, light, camera.  human: who demonstrates.  start: [3] where the robot's fingertip starts [m].
     opening: between its fingers at the start [m].  extra: one more thing, at extra_position [m].  layout: of the task.
     aim: index of the goal's second part, of `Layout.aims`.  containers: one for each aim, at container_positions [m].
+    nudge: how the objects are moved while the robot is on its way; None where they are not.
     """
 
     objects: tuple[ObjectSpec, ...]
@@ -152,12 +154,26 @@ class Scene:
     aim: int = 0
     containers: tuple[ObjectSpec, ...] = ()
     container_positions: Positions = ()
+    nudge: Nudge | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.goal < len(self.objects):
             raise EnvError(f"goal: got {self.goal}, allowed 0 to {len(self.objects) - 1}")
         if not 0 <= self.aim < self.layout.n_aims:
             raise EnvError(f"aim: got {self.aim}, allowed 0 to {self.layout.n_aims - 1}")
+
+    @property
+    def nudged(self) -> "Scene":
+        """The same scene once its nudge has moved the objects; itself where there is none."""
+        if self.nudge is None:
+            return self
+        pairs = zip(self.positions, self.nudge.shifts, strict=True)
+        return replace(self, positions=tuple((x + along, y + across) for (x, y), (along, across) in pairs), nudge=None)
+
+    @property
+    def feet(self) -> np.ndarray:
+        """[n, 3] the middle of every object's underside [m]."""
+        return np.array([(*xy, 0.0) for xy in self.positions])
 
     @property
     def tops(self) -> np.ndarray:
@@ -191,6 +207,7 @@ def sample_scene(
     n_objects: int = 3,
     dials: Dials | None = None,
     like: Scene | None = None,
+    nudge: int = 0,
 ) -> Scene:
     """Draws a scene.
 
@@ -201,6 +218,7 @@ def sample_scene(
         n_objects: how many.
         dials: how far the look may vary.
         like: take its objects instead of drawing some (the human's and the robot's scene of a task share them).
+        nudge: level of `envs.nudge.FARTHEST`; all else is drawn alike whatever it is.
     """
     dials = dials or Dials()
     look = sample_appearance(rng, dials)
@@ -229,6 +247,10 @@ def sample_scene(
         scene = replace(scene, containers=containers, container_positions=layout.arrange_containers(rng, n))
     if layout.aims:
         scene = replace(scene, aim=int(rng.integers(layout.n_aims)))
+    if nudge:
+        fixed = [*scene.container_positions, *([scene.extra_position] if layout.extra_area else [])]
+        stand = np.array(scene.positions), np.reshape(fixed, (-1, 2))
+        scene = replace(scene, nudge=sample_nudge(rng.spawn(1)[0], nudge, *stand))
     return scene
 
 

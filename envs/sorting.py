@@ -81,20 +81,19 @@ def goal_points(scene: Scene) -> np.ndarray:
 class SortEnv(GripperEnv):
     """Grasping one of several items and putting it into one of several containers, which stand still.
 
-    info: "goal_points" [2, 3]: as `goal_points`; "asked": index of the container that the item belongs in; "objects"
-    [n, 3]: middles of the items; "containers" [3, 3]: those of the containers at the height of their rims; "item" [3]:
-    of the goal item [m]; "width", "height": its own [m]; "fingers": how many touch it; "distance": horizontally, from
-    it to its container [m]; "reached", "grasped", "lifted", "placed": the stages, as they are now.  What was done, as
-    it is now: "nearest": the item that was acted upon; "container": index of the one that this item is in, or
-    `NOTHING`; "goal_done": the number of the goal that was done, the other items left alone, or `NOTHING`.
+    Items have moved by how far they are from where they stood at first, or, once they were nudged, from there.
+
+    info: "goal_points" [2, 3]: as `goal_points`; "places" [2, 3]: the same since a nudge; "asked": index of the
+    container that the item belongs in; "objects" [n, 3]: middles of the items; "containers" [3, 3]: those of the
+    containers at the height of their rims; "item" [3]: of the goal item [m]; "width", "height": its own [m];
+    "fingers": how many touch it; "distance": horizontally, from it to its container [m]; "reached", "grasped",
+    "lifted", "placed": the stages, as they are now.  What was done, as it is now: "nearest": the item that was acted
+    upon; "container": index of the one that this item is in, or `NOTHING`; "goal_done": the number of the goal that
+    was done, the other items left alone, or `NOTHING`.
     """
 
     layout = SORTING
     time_limit = TIME_LIMIT
-
-    def _begin(self) -> None:
-        super()._begin()
-        self._feet = self._centres()
 
     def _measure(self, info: dict[str, Any]) -> int:
         return info["goal_done"]
@@ -105,7 +104,7 @@ class SortEnv(GripperEnv):
     def _info(self) -> dict[str, Any]:
         scene, feet, fingertip, containers = self.scene, self._centres(), self._fingertip(), self.scene.rims
         half = self._data.xmat[self._bodies][:, [2, 5, 8]] * [[thing.height / 2] for thing in scene.objects]
-        items, moved = feet + half, feet - self._feet
+        items, moved = feet + half, feet - self.standing.feet
         thing = acted_upon(moved, fingertip - items - half)
         container = container_of(items[thing], containers, self._touching(self._bodies[thing]))
         done = container != NOTHING and alone(moved, thing)
@@ -113,6 +112,7 @@ class SortEnv(GripperEnv):
         distance = float(offsets(item, containers)[scene.aim])
         return {
             "goal_points": goal_points(scene),
+            "places": goal_points(self.standing),
             "asked": scene.aim,
             "objects": items,
             "containers": containers,

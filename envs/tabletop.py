@@ -16,6 +16,7 @@ from gymnasium import spaces
 from envs.appearance import CAMERA, Dials
 from envs.errors import EnvError
 from envs.mjcf import write_mjcf
+from envs.nudge import FARTHEST, NEAR
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE, Camera
 from envs.robot import (
@@ -54,8 +55,13 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
     Velocities are left out: a cloned policy would copy its own last action from them.
     Action: float32 [3] in [-1, 1]: fingertip velocity in units of `MAX_SPEED`.
     Reward: minus info["distance"].  The episode is truncated after `time_limit`; it never terminates.
-    info: at least "goal_points" [k, 3]: what a policy should know of the initial scene [m]; "fingertip" [3] [m];
-    "distance" [m]; "nearest": index of the object that was acted upon; "is_success".
+    info: at least "goal_points" [k, 3]: what a policy should know of the initial scene [m]; "places" [k, 3]: the same
+    of `standing`; "fingertip" [3] [m]; "distance" [m]; "nearest": index of the object that was acted upon;
+    "is_success".
+
+    scene: as it was drawn.  standing: the same with the objects where nobody but the robot has moved them since: where
+    they were nudged to, once they were (`envs.nudge`). What is measured from where things stood at first is measured
+    from there.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (Gymnasium declares it so)
@@ -82,6 +88,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         image_size: int | tuple[int, int] = 64,
         n_objects: int = 3,
         dials: Dials | Mapping[str, float] | None = None,
+        nudge: int = 0,
         render_mode: str | None = None,
         render_size: int | None = None,
     ) -> None:
@@ -91,6 +98,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             image_size: of the observation [px]: a side, or (height, width).
             n_objects: on the table.
             dials: how far the look may vary; also by name, as JSON holds them.
+            nudge: level of `envs.nudge.FARTHEST`: how far objects are moved while the robot is on its way.
             render_mode: None or "rgb_array".
             render_size: side of what `render` returns [px]; the observation's size when None.
 
@@ -103,6 +111,8 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             raise EnvError(f"render_mode: got {render_mode!r}, allowed None or 'rgb_array'")
         if n_objects not in range(1, self.layout.most + 1):
             raise EnvError(f"n_objects: got {n_objects}, allowed 1 to {self.layout.most}")
+        if nudge not in range(len(FARTHEST)):
+            raise EnvError(f"nudge: got {nudge}, allowed 0 to {len(FARTHEST) - 1}")
         if render_size is not None and render_size not in range(8, MAX_SIZE + 1):
             raise EnvError(f"render_size: got {render_size}, allowed 8 to {MAX_SIZE} px")
         sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
@@ -111,7 +121,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         height, width = sides
         self.render_mode = render_mode
         self._split, self._size, self._n_objects = split, (height, width), n_objects
-        self._dials = Dials.of(dials)
+        self._dials, self._nudge = Dials.of(dials), nudge
         low, high = self._state_range()
         self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
             {
@@ -137,7 +147,12 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         scene = (options or {}).get("scene")
         if scene is None:
             scene = sample_scene(
-                self.np_random, self._split, layout=self.layout, n_objects=self._n_objects, dials=self._dials
+                self.np_random,
+                self._split,
+                layout=self.layout,
+                n_objects=self._n_objects,
+                dials=self._dials,
+                nudge=self._nudge,
             )
         elif not isinstance(scene, Scene):
             raise EnvError(f"options['scene']: got {type(scene).__name__}, allowed envs.scene.Scene")
@@ -147,6 +162,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             )
         self.close()
         self.scene: Scene = scene
+        self.standing: Scene = scene
         self._model = robot_model(scene)
         self._data = mujoco.MjData(self._model)
         self._controller = FingertipController(arm_model(), *self.workspace, yaw=self.layout.hand_yaw)
@@ -167,6 +183,8 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         action = np.asarray(action, float)
         if action.shape != (self.n_actions,) or not np.isfinite(action).all():
             raise EnvError(f"action: got {action}, allowed {self.n_actions} finite numbers in [-1, 1]")
+        if self._is_due():
+            self._move_objects()
         self._command(np.clip(action, -1, 1))
         self._simulate(CONTROL_PERIOD)
         self._steps += 1
@@ -204,7 +222,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         """
         if self._camera is None:
             raise EnvError("save: got an environment that was not reset or is closed, allowed after reset")
-        return write_mjcf(folder, robot_spec(self.scene), self._data)
+        return write_mjcf(folder, robot_spec(self.standing), self._data)
 
     def close(self) -> None:
         for camera in (self._camera, self._film_camera):
@@ -234,6 +252,27 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
     def _simulate(self, duration: float) -> None:
         mujoco.mj_step(self._model, self._data, nstep=round(duration / self.layout.timestep))
         mujoco.mj_forward(self._model, self._data)
+
+    def _is_due(self) -> bool:
+        """Whether the scene's nudge has not come yet and comes now."""
+        nudge = self.standing.nudge
+        if nudge is None:
+            return False
+        tops = np.concatenate([self.scene.tops, self.scene.nudged.tops])
+        near = np.linalg.norm(tops - self._fingertip(), axis=1).min() <= NEAR
+        return bool(near or self._steps * CONTROL_PERIOD >= nudge.time)
+
+    def _move_objects(self) -> None:
+        """Does the scene's nudge: in no time, as nothing touches the objects but the table."""
+        assert self.scene.nudge is not None
+        for i, shift in enumerate(self.scene.nudge.shifts):
+            body = self._model.body(f"object{i}")
+            if body.jntnum[0]:
+                self._data.joint(body.jntadr[0]).qpos[:2] += shift
+            else:
+                self._model.body_pos[body.id, :2] += shift
+        mujoco.mj_forward(self._model, self._data)
+        self.standing = self.scene.nudged
 
     def _state_range(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest state."""

@@ -63,8 +63,8 @@ def turned(angles: np.ndarray) -> float:
 
 
 class CircleEnv(TabletopEnv):
-    """info: "goal_points" [1, 3]; "fingertip" [3]; "distance": to the ring [m]; "angle", "turned" [rad]; "nearest": the
-    object nearest to the fingertip; "reached", "half": the stages."""
+    """info: "goal_points", "places" [1, 3]: the goal, at first and now; "fingertip" [3]; "distance": to the ring
+    [m]; "angle", "turned" [rad]; "nearest": the object nearest to the fingertip; "reached", "half": the stages."""
 
     layout = CIRCLING
     time_limit = TIME_LIMIT
@@ -73,10 +73,11 @@ class CircleEnv(TabletopEnv):
         self._progress = []
 
     def _info(self) -> dict[str, Any]:
-        fingertip, tops = self._fingertip(), self.scene.tops
+        fingertip, tops = self._fingertip(), self.standing.tops
         way, angle = onto_ring(fingertip, tops[self.scene.goal])
         info: dict[str, Any] = {
             "goal_points": goal_points(self.scene),
+            "places": goal_points(self.standing),
             "fingertip": fingertip,
             "distance": float(np.linalg.norm(way)),
             "angle": angle,
@@ -97,7 +98,7 @@ class CircleEnv(TabletopEnv):
 
 def expert(info: dict[str, Any]) -> np.ndarray:
     """The robot's action [3] in [-1, 1]: onto the ring from above, and on it ahead."""
-    way, angle = onto_ring(info["fingertip"], info["goal_points"][0])
+    way, angle = onto_ring(info["fingertip"], info["places"][0])
     there = np.clip(2 - info["distance"] / (WIDTH / 2), 0, 1)
     return toward(glide(way) + there * STRIDE * np.array([-np.sin(angle), np.cos(angle), 0.0]))
 

@@ -13,7 +13,7 @@ from scripts.bench_refusal import BenchRefusal
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
 from scripts.common import ENVIRONMENTS, console, cores, env_id, machine, write_json
-from scripts.inputs import Count, Env, File, On, Side
+from scripts.inputs import Count, Env, File, Nudge, On, Side
 
 if TYPE_CHECKING:
     from agents.workers import Workers
@@ -55,6 +55,8 @@ class BenchExperts:
     env: str | None = None
     """Environment; all of the project's own when not given."""
     on: On = "processes"
+    nudge: Nudge = 0
+    """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""
     json: File | None = None
     """Write the result here."""
 
@@ -64,13 +66,13 @@ class BenchExperts:
         results = {}
         with workers_on(self.on, cores()) as workers:
             for name in [self.env] if self.env else ENVIRONMENTS:
-                results[name] = bench_expert(env_id(name), self.seeds, workers)
+                results[name] = bench_expert(env_id(name), self.seeds, self.nudge, workers)
                 for how in ("alone", "disturbed"):
                     rate, low, high = results[name][how]
                     console.print(f"{name:10s} {how:9s} {rate:6.3f} (95 % interval {low:.3f} to {high:.3f})")
                 console.print(f"{name:10s} {results[name]['frames per CPU second']:.0f} frames a CPU second")
         if self.json:
-            write_json(self.json, {"machine": machine(), "seeds": self.seeds} | results)
+            write_json(self.json, {"machine": machine(), "seeds": self.seeds, "nudge": self.nudge} | results)
 
 
 @dataclass(frozen=True)
@@ -148,17 +150,17 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in rates.items()}
 
 
-def bench_expert(env_name: str, seeds: int, workers: "Workers") -> dict[str, Any]:
+def bench_expert(env_name: str, seeds: int, nudge: int, workers: "Workers") -> dict[str, Any]:
     """Success of an environment's expert with its interval, and frames a CPU second of whole episodes at 64 px.
 
-    workers: what runs the episodes; see `agents.workers`.
+    nudge: level of `envs.nudge.FARTHEST`.  workers: what runs the episodes; see `agents.workers`.
     """
     from agents.statistics import wilson
     from demos.skills import find_skill
 
     strengths = {"alone": 0.0, "disturbed": find_skill(env_name).disturbance}
     blocks = [range(first, min(first + BLOCK, seeds)) for first in range(0, seeds, BLOCK)]
-    jobs = [Episodes(env_name, strength, block) for strength in strengths.values() for block in blocks]
+    jobs = [Episodes(env_name, strength, nudge, block) for strength in strengths.values() for block in blocks]
     done = list(workers(jobs))
     result: dict[str, Any] = {}
     for number, how in enumerate(strengths):
@@ -178,10 +180,11 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Episodes:
-    """An expert's episodes. strength: of what disturbs it.  seeds: of each of them."""
+    """An expert's episodes. strength: of what disturbs it.  nudge: level.  seeds: of each of them."""
 
     env_id: str
     strength: float
+    nudge: int
     seeds: range
 
     def run(self) -> Counts:
@@ -199,7 +202,7 @@ class Episodes:
         wins, frames, started = 0, 0, time.process_time()
         for seed in self.seeds:
             rng = np.random.default_rng(seed)
-            scene = sample_scene(rng, "train", layout=layout)
+            scene = sample_scene(rng, "train", layout=layout, nudge=self.nudge)
             episode = demonstrate(env, scene, disturb=shaken(rng, self.strength))
             wins += bool(episode.success)
             frames += len(episode.images)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from scripts.common import ENVIRONMENTS, as_file, console, cores, env_id
-from scripts.inputs import Count, Env, Folder, Natural, On, Seed, Side, Split, Within, Writable
+from scripts.inputs import Count, Env, Folder, Natural, Nudge, On, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Collect:
     """Further images of each set through other cameras, which --preset precise learns from."""
     lessons: Annotated[int, Within(0, 1)] = 0
     """1: also the robot's own demonstrations where the human's are, which --preset mil learns from."""
+    nudge: Nudge = 0
+    """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""
     workers: Count | None = None
     """Processes; one for each core when not given."""
     on: On = "processes"
@@ -71,6 +73,7 @@ class Collect:
                 size=self.size,
                 n_glances=self.glances,
                 n_lessons=self.lessons,
+                nudge=self.nudge,
                 workers=self.workers,
                 on=self.on,
             ):

@@ -83,6 +83,8 @@ Rate = Annotated[float, Within(0, 1, between=True)]
 Seconds = Annotated[float, Within(0)]
 Side = Annotated[int, Within(8, 1280)]
 """Of a square picture [px]; the renderer draws none that is larger."""
+Nudge = Annotated[int, Within(0, 2)]
+"""How far objects are moved while the robot is on its way: a level of the gap of that name (docs/gap.md)."""
 Split = Literal["train", "val", "test", "test-textures", "test-shapes"]
 """Of the objects."""
 Env = Annotated[

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scripts.common import console, env_id, policy_for
-from scripts.inputs import Count, Env, Folder, Natural, Seed, Side, Split
+from scripts.inputs import Count, Env, Folder, Natural, Nudge, Seed, Side, Split
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Record:
     """How many: one for each task of a set, then the next set."""
     trial: Natural = 0
     """Number of the robot's scene of each task: other positions, light and camera."""
+    nudge: Nudge = 0
+    """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""
     seed: Seed = 0
     """Of objects, scenes and motions."""
     size: Side = 256
@@ -62,7 +64,7 @@ class Record:
 
         environment = env_id(self.env)
         recipes = [
-            Recipe(environment, self.seed, self.split, *task_of(environment, number), self.trial)
+            Recipe(environment, self.seed, self.split, *task_of(environment, number), self.trial, self.nudge)
             for number in range(self.episodes)
         ]
         make_actor, side = self._actor()

@@ -42,6 +42,13 @@ LOOKS = {
     ),
 }
 """Picture -> its title, and what is drawn."""
+MOVED = {
+    f"nudge={level}": f"a human doing it; the objects are moved by {far // 2} to {far} cm on the robot's way"
+    for level, far in ((1, 2), (2, 4))
+}
+"""Gaps that have a row, and what they mean."""
+ROWS = MEANINGS | MOVED
+"""Row -> what the policy is shown, and what happens to it."""
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd;
@@ -57,8 +64,8 @@ video, img { max-width: 100%; display: block } code { background: #f3f3f3; paddi
 class Report:
     """One HTML file with everything in it, and its numbers as report.json.
 
-    Success with intervals beside every control, films of successes and failures, where the policy looks before and
-    after adaptation, learning curve, configuration and versions.
+    Success with intervals beside every control and after nudges, films of successes and failures, where the policy
+    looks before and after adaptation, learning curve, configuration and versions.
     """
 
     policies: Positional[tuple[str, ...]] = ("reach",)
@@ -85,12 +92,12 @@ class Report:
             for name, stored in policies.items():
                 for env in env_names(stored.config.env):
                     title = name if env == stored.config.env else f"{name} in {env}"
-                    videos = shown_to(stored.preset, env_id(env))
-                    job = bar.add_task(title, total=len(videos) + 1, note="")
+                    rows = (*shown_to(stored.preset, env_id(env)), *MOVED)
+                    job = bar.add_task(title, total=len(rows) + 1, note="")
                     results = {}
-                    for video in videos:
-                        bar.update(job, note=video)
-                        results[video] = self._evaluate(stored, env, video, workers)
+                    for row in rows:
+                        bar.update(job, note=row)
+                        results[row] = self._evaluate(stored, env, row, workers)
                         bar.advance(job)
                     bar.update(job, note="films")
                     said = self._numbers(name, stored, results)
@@ -102,8 +109,9 @@ class Report:
         write_text(self.out / "report.html", page(numbers, sections))
         console.print(f"report: {self.out / 'report.html'}, its numbers: {self.out / 'report.json'}")
 
-    def _evaluate(self, stored: "StoredPolicy", env: str, video: str, workers: "Workers") -> "Evaluation":
+    def _evaluate(self, stored: "StoredPolicy", env: str, row: str, workers: "Workers") -> "Evaluation":
         from agents.evaluation import evaluate_preset
+        from demos.gap import parse
 
         return evaluate_preset(
             stored.preset,
@@ -114,7 +122,8 @@ class Report:
             tasks=3 if self.quick else self.tasks,
             trials=1,
             seed=self.seed,
-            video=video,
+            video="human" if row in MOVED else row,
+            gap=parse([row] if row in MOVED else []),
             workers=workers,
         )
 
@@ -123,7 +132,7 @@ class Report:
         human = results["human"].successes[:, 0]
         return {
             "config": asdict(stored.config),
-            "rows": {video: report.summary() for video, report in results.items()},
+            "rows": {row: report.summary() for row, report in results.items()},
             "films": {"successes": _first(human), "failures": _first(~human)},
             "curve": learning_curve(name),
             "hint_steps": stored.preset.hint_steps,
@@ -273,12 +282,12 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
         "<table><tr><th>shown</th><th class='n'>success</th><th></th><th>95 % interval</th>"
         "<th class='n'>right object</th><th>predicted</th><th class='n'>tasks</th></tr>"
     )
-    for video, row in said["rows"].items():
+    for what, row in said["rows"].items():
         parts.append(
-            f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['success']:.3f}</td>"
+            f"<tr><td>{html.escape(ROWS[what])}</td><td class='n'>{row['success']:.3f}</td>"
             f"<td style='width:9rem'><span class='bar' style='width:{100 * row['success']:.0f}%'></span></td>"
             f"<td class='i'>{row['ci_low']:.3f} to {row['ci_high']:.3f}</td><td class='n'>{row['nearest']:.3f}</td>"
-            f"<td class='i'>{predicted(video)}</td><td class='n'>{row['tasks']}</td></tr>"
+            f"<td class='i'>{predicted(what)}</td><td class='n'>{row['tasks']}</td></tr>"
         )
     parts.append("</table>")
     if "aim" in said["rows"]["human"]:
@@ -309,18 +318,18 @@ def section(name: str, said: dict[str, Any], pictures: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def predicted(video: str) -> str:
+def predicted(row: str) -> str:
     """How often the right object is chosen, as it is said before anything is measured, without what is said besides."""
-    return re.split("[;:]", PREDICTIONS[video])[0]
+    return "as without" if row in MOVED else re.split("[;:]", PREDICTIONS[row])[0]
 
 
 def confusion(rows: dict[str, dict[str, Any]]) -> str:
     """How often the second part of the goal was right, and which were taken for which."""
     kind = rows["human"]["aim"]
     parts = [f"<table><tr><th>shown</th><th>right {kind}</th><th>did what was shown</th></tr>"]
-    for video, row in rows.items():
+    for what, row in rows.items():
         parts.append(
-            f"<tr><td>{html.escape(MEANINGS[video])}</td><td class='n'>{row[kind]:.3f}</td>"
+            f"<tr><td>{html.escape(ROWS[what])}</td><td class='n'>{row[kind]:.3f}</td>"
             f"<td class='n'>{row['as_shown']:.3f}</td></tr>"
         )
     found = rows["human"][f"{kind}s"]

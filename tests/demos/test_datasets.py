@@ -100,6 +100,19 @@ def test_demonstrations_end_at_the_goal_in_spite_of_their_disturbance(data):
     assert np.abs(data["robot_actions"]).max() <= 1
 
 
+def test_with_nudges_the_robot_goes_where_the_goal_was_moved_to(data):
+    """The first images, the videos and what a policy should know of the scene stay as they are."""
+    rows = demonstrate_set(replace(INFO, nudge=2), 0)
+    same = ("human_frames", "goal_pixels", "goal_points", "lesson_actions", "glance_frames")
+    assert all(np.array_equal(rows[name], data[name][0]) for name in same)
+    assert np.array_equal(rows["robot_frames"][:, 0], data["robot_frames"][0, :, 0])
+    scene = sample_task_set(SEED, "train", 0, nudge=2).robot_scenes[0]
+    ends = rows["robot_states"][:, -1, :3]
+    far, near = (np.linalg.norm(ends - place.tops, axis=1).max() for place in (scene, scene.nudged))
+    assert near < 0.05 + 0.4 * 0.1 * DISTURBANCE
+    assert near < far
+
+
 def test_goal_pixels_are_inside_the_picture(data):
     assert ((data["goal_pixels"] > 0) & (data["goal_pixels"] < 1)).all()
 
@@ -152,7 +165,7 @@ def test_a_creation_that_was_stopped_is_begun_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("seed", 6), ("split", "val"), ("size", 24), ("n_sets", 5), ("n_glances", 0)]
+    ("name", "value"), [("seed", 6), ("split", "val"), ("size", 24), ("n_sets", 5), ("n_glances", 0), ("nudge", 1)]
 )
 def test_a_dataset_of_other_content_is_not_continued(copy, name, value):
     before, what = content(copy), name.removeprefix("n_")
@@ -191,6 +204,7 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
         ("size", 10**6, "8 to"),
         ("n_glances", -1, "0 or more"),
         ("n_lessons", 2, "0 or 1"),
+        ("nudge", 3, "0 to 2"),
     ],
 )
 def test_a_bad_argument_is_refused_before_anything_is_written(tmp_path, name, value, allowed):

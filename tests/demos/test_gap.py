@@ -19,7 +19,15 @@ REACH = "daml/Reach-v0"
 
 def tasks_of(*levels: str, index: int = 0, env_id: str = REACH) -> TaskSet:
     gap = parse(levels)
-    return sample_task_set(4, gap.split("test"), index, env_id=env_id, dials=gap.dials, distractors=gap.distractors)
+    return sample_task_set(
+        4,
+        gap.split("test"),
+        index,
+        env_id=env_id,
+        dials=gap.dials,
+        distractors=gap.distractors,
+        nudge=gap.nudge,
+    )
 
 
 def humans(*levels: str) -> list:
@@ -27,13 +35,15 @@ def humans(*levels: str) -> list:
 
 
 def test_level_one_is_meta_training() -> None:
-    assert parse(()) == parse([f"{name}=1" for name in LEVELS if name != "distractors"]) == Gap()
+    usual = [f"{name}={int(name not in ('distractors', 'nudge'))}" for name in LEVELS]
+    assert parse(()) == parse(usual) == Gap()
     assert tasks_of() == sample_task_set(4, "test", 0)
 
 
 def test_what_comes_later_wins() -> None:
     assert parse(["all=3", "view=1"]) == Gap(replace(Dials(*[3.0] * 6), view=1.0), objects=3)
     assert parse(["view=2", "distractors=1"]) == Gap(Dials(view=2.0), distractors=1)
+    assert parse(["nudge=1", "all=2", "nudge=2"]) == replace(parse(["all=2"]), nudge=2)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +53,7 @@ def test_what_comes_later_wins() -> None:
         ("view", "gap view: got level '', allowed"),
         ("view=4", r"gap view: got level '4', allowed \[0, 1, 2, 3\]"),
         ("objects=0", r"gap objects: got level '0', allowed \[1, 2, 3\]"),
+        ("nudge=3", r"gap nudge: got level '3', allowed \[0, 1, 2\]"),
         ("all=0", r"gap all: got level '0', allowed \[1, 2, 3\]"),
     ],
 )
@@ -75,6 +86,22 @@ def test_distractors_stand_among_the_objects_and_are_no_goals() -> None:
     scene = tasks_of("distractors=2").human_scene
     assert len(scene.objects) == N_OBJECTS + 2
     assert all(tasks_of("distractors=2", index=i).human_scene.goal < N_OBJECTS + 2 for i in range(5))
+
+
+@pytest.mark.parametrize("env_id", SKILLS)
+def test_only_the_robots_objects_are_nudged_and_all_else_is_as_it_was(env_id: str) -> None:
+    plain, nudged = (tasks_of(f"nudge={level}", index=3, env_id=env_id) for level in (0, 2))
+    assert plain == tasks_of(index=3, env_id=env_id)
+    assert nudged.human_scene == plain.human_scene
+    assert nudged.motion_seeds == plain.motion_seeds
+    assert all(scene.nudge for scene in nudged.robot_scenes)
+    assert tuple(replace(scene, nudge=None) for scene in nudged.robot_scenes) == plain.robot_scenes
+
+
+def test_a_trial_is_nudged_alike_however_many_there_are() -> None:
+    one, three = (sample_task_set(0, "test", 0, n_trials=n, nudge=2).robot_scenes for n in (1, 3))
+    assert one[0].nudge == three[0].nudge
+    assert len({scene.nudge for scene in three}) == 3
 
 
 def test_people_wear_gloves_of_any_colour() -> None:

@@ -97,7 +97,7 @@ def test_a_recipe_gives_the_same_scene_every_time_and_another_one_for_another_nu
     first = digest(RECIPE.robot_scene())
     assert digest(RECIPE.robot_scene()) == first
     others = [replace(RECIPE, **{name: 0}) for name in ("seed", "index", "goal")]
-    others += [replace(RECIPE, trial=1), replace(RECIPE, split="val")]
+    others += [replace(RECIPE, trial=1), replace(RECIPE, split="val"), replace(RECIPE, nudge=1)]
     digests = {digest(recipe.robot_scene()) for recipe in others}
     assert len(digests) == len(others)
     assert first not in digests
@@ -137,6 +137,7 @@ def test_a_digest_is_the_same_when_a_scene_learns_to_say_more():
         ({"goal": 3}, "goal: got 3, allowed 0 to 2"),
         ({"goal": 15, "env_id": "daml/Act-v0"}, "goal: got 15, allowed 0 to 14"),
         ({"trial": 10**6}, "trial: got"),
+        ({"nudge": 3}, "nudge: got 3, allowed 0 to 2"),
         ({"split": "../val"}, "split: got '../val'"),
         ({"split": ["val"]}, "split: got"),
         ({"env_id": "daml/Reach-v7"}, "environment version: got 'daml/Reach-v7', allowed daml/Reach-v0"),
@@ -199,6 +200,12 @@ def test_a_human_has_frames_and_times_and_no_actions(human):
 def test_a_recording_whose_parts_do_not_fit_is_refused(robot, change):
     with pytest.raises(DemoError, match="allowed"):
         replace(robot[0], **change)
+
+
+def test_a_recipe_without_a_nudge_says_nothing_of_one() -> None:
+    assert "nudge" not in RECIPE.said()
+    assert Recipe(**RECIPE.said()) == RECIPE
+    assert Recipe(**replace(RECIPE, nudge=2).said()) == replace(RECIPE, nudge=2)
 
 
 # --- on disk ---------------------------------------------------------------------------------------------------------
@@ -288,8 +295,9 @@ def test_what_a_killed_process_left_is_no_recording_and_goes(robot, tmp_path):
 
 def test_names_tell_episodes_apart():
     recipes = [RECIPE, replace(RECIPE, goal=0), replace(RECIPE, trial=1), replace(RECIPE, seed=30, index=0)]
+    recipes += [replace(RECIPE, nudge=level) for level in (1, 2)]
     names = {folder_name(recipe, by) for recipe in recipes for by in ("expert", "policy")}
-    assert len(names) == 8
+    assert len(names) == 12
     assert all(minari.dataset.minari_dataset.parse_dataset_id(name)[2] == 0 for name in names)
 
 
@@ -381,6 +389,26 @@ def test_a_replay_is_exact(stored, robot, human):
         assert deviation.exact
         assert np.array_equal(again, film)
         assert deviation.success == recording.info.success
+
+
+def test_a_nudge_is_recorded_and_done_again_exactly(tmp_path):
+    nudged = replace(RECIPE, env_id="daml/Push-v0", nudge=2)
+    recording, film = reach(nudged)
+    folder = write_recording(tmp_path / "alone" / "recordings", recording, film)
+    assert "-nudge2-" in folder.name
+    assert verify(folder).recipe == nudged
+    deviation, again = replay(read_recording(folder), film_size=64)
+    assert deviation.exact
+    assert np.array_equal(again, film)
+    still, _ = replay(
+        replace(recording, info=replace(recording.info, recipe=replace(nudged, nudge=0), scene=plain(nudged))), 64
+    )
+    assert still.pixels > 50, "without the nudge it is another film"
+    assert minari.MinariDataset(folder / "data").recover_environment(disable_env_checker=True).unwrapped._nudge == 2
+
+
+def plain(recipe):
+    return digest(replace(recipe, nudge=0).robot_scene())
 
 
 def test_a_replay_of_other_actions_deviates_in_the_right_units(robot):

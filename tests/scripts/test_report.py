@@ -20,7 +20,7 @@ from agents.presets import PRESETS
 from demos.human import human_video
 from demos.tasks import sample_task_set
 from demos.types import Video
-from scripts.report import Report, learning_curve, predicted
+from scripts.report import ROWS, Report, learning_curve, predicted
 
 ROOT = Path(__file__).parents[2]
 box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
@@ -92,8 +92,9 @@ def test_every_number_on_the_page_is_in_the_json(report: Path) -> None:
     said = json.loads((report / "report.json").read_text())
     page = (report / "report.html").read_text()
     (policy,) = said["policies"].values()
-    for video, row in policy["rows"].items():
-        line = f"<td>{html.escape(MEANINGS[video])}</td><td class='n'>{row['success']:.3f}</td>"
+    assert {"human", "nudge=2"} <= set(policy["rows"])
+    for name, row in policy["rows"].items():
+        line = f"<td>{html.escape(ROWS[name])}</td><td class='n'>{row['success']:.3f}</td>"
         assert line in page
         assert f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" in page
     shown = policy["films"]["successes"] + policy["films"]["failures"]
