@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +33,47 @@ def watch(imitator: "Imitator", meta: MetaParams, video: Video) -> View:
 
 Support = Callable[["Imitator", MetaParams, Video], Any]
 """(imitator, meta-parameters, what is shown) -> the support that its learner adapts on."""
+Look = Callable[[dict[str, np.ndarray], dict[str, Any]], Any]
+"""(observation, info) -> what the policy sees."""
+Acts = Callable[["Policy", Look], Actor]
+"""(adapted policy, how it looks) -> who acts in one episode, from its first observation on."""
+MEMORY = "memory"
+"""The group of meta-parameters that are no parameters: what is kept of the meta-training data. Nothing learns it."""
+
+
+def at_each_step(policy: "Policy", look: Look) -> Actor:
+    """Who asks the policy for an action in every step; the action is float32 [action], in the robot's own units and
+    inside their bounds: for the robot here [-1, 1].
+
+    A policy that acts on the first image only goes by the robot's state from there: the goal stands still, and late
+    images show the arm where it was.
+    """
+    seen: list[Any] = []
+    units = policy.imitator.sizes.units
+
+    def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
+        if not seen or policy.imitator.wanted.images == "every":
+            seen[:] = [look(observation, info)]
+        action = units.action.from_unit(policy.outputs(seen[0], observation["state"])["action"][0])
+        low, high = (action.new_tensor(bound[: len(action)]) for bound in (units.low, units.high))
+        return action.clamp(low, high).cpu().numpy()
+
+    return act
+
+
+class Demonstrations(Protocol):
+    """Where whole demonstrations come from: `demos.distribution.MixedTasks`, or `SetTasks`."""
+
+    def demonstrations(self, n: int, rng: np.random.Generator) -> Task: ...
+
+
+Remember = Callable[[MetaParams, Demonstrations, np.random.Generator], MetaParams]
+"""(meta-parameters, demonstrations, source of all randomness) -> the same with a full memory."""
+
+
+def nothing(meta: MetaParams, demonstrations: Demonstrations, rng: np.random.Generator) -> MetaParams:
+    """Keeps nothing of them."""
+    return meta
 
 
 class Imitator(NamedTuple):
@@ -45,6 +86,8 @@ class Imitator(NamedTuple):
     wanted: of the data that it is trained on, and so of the video and of the images that it acts on.
     size: side of its images [px].
     support: what the learner adapts on, of a video.
+    acts: how a policy acts in an episode.
+    remember: fills the group `MEMORY`, if it has one, once the others are trained.
     """
 
     learner: MetaLearner
@@ -54,6 +97,8 @@ class Imitator(NamedTuple):
     wanted: Wanted
     size: int
     support: "Support" = watch
+    acts: Acts = at_each_step
+    remember: Remember = nothing
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = OURS) -> Task:
@@ -114,23 +159,8 @@ class Policy:
         return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state)))
 
     def actor(self) -> Actor:
-        """Who acts in one episode, from its first observation on; the action is float32 [action], in the robot's own
-        units and inside their bounds: for the robot here [-1, 1].
-
-        A policy that acts on the first image only goes by the robot's state from there: the goal stands still, and late
-        images show the arm where it was.
-        """
-        seen: list[Any] = []
-        units = self.imitator.sizes.units
-
-        def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-            if not seen or self.imitator.wanted.images == "every":
-                seen[:] = [self.look(observation["image"])]
-            action = units.action.from_unit(self.outputs(seen[0], observation["state"])["action"][0])
-            low, high = (action.new_tensor(bound[: len(action)]) for bound in (units.low, units.high))
-            return action.clamp(low, high).cpu().numpy()
-
-        return act
+        """Who acts in one episode, as its imitator acts."""
+        return self.imitator.acts(self, lambda observation, info: self.look(observation["image"]))
 
 
 @torch.no_grad()

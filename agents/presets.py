@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from agents.errors import AgentError
@@ -17,6 +18,7 @@ from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
 from agents.methods.precise import precise, precise_temporal
+from agents.methods.replay import any_one, replay
 from agents.methods.temporal import final_pose, temporal
 from daml import MapTasks, loop_tasks, vmap_tasks
 from daml.modules import import_named, split_name
@@ -59,6 +61,7 @@ TEMPORAL = Preset(
     temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=1000, max_norm=10.0
 )
 PRECISE = replace(TEMPORAL, imitator=precise, steps=6000)
+CONTRASTIVE = replace(TEMPORAL, imitator=contrastive, inner_steps=0, map_tasks=in_a_loop_on_cpu)
 _UNHINTED = replace(TEMPORAL, hint=0.0, hint_steps=0)
 PAPER = Preset(
     paper,
@@ -89,7 +92,9 @@ PRESETS: dict[str, Preset] = {
     "oracle": replace(TEMPORAL, shown="told"),
     "pointer": replace(TEMPORAL, imitator=pointer),
     "attention": replace(TEMPORAL, imitator=attention, inner_steps=0, map_tasks=in_a_loop_on_cpu),
-    "contrastive": replace(TEMPORAL, imitator=contrastive, inner_steps=0, map_tasks=in_a_loop_on_cpu),
+    "contrastive": CONTRASTIVE,
+    "replay": replace(CONTRASTIVE, imitator=replay),
+    "replay-any": replace(CONTRASTIVE, imitator=partial(replay, recall=any_one)),
     "contextual": replace(TEMPORAL, imitator=contextual, inner_steps=0),
     "lstm": replace(TEMPORAL, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),

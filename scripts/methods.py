@@ -23,6 +23,8 @@ PRESETS = (
     "pointer",
     "attention",
     "contrastive",
+    "replay",
+    "replay-any",
     "contextual",
     "lstm",
     "cloning",
