@@ -61,7 +61,6 @@ TEMPORAL = Preset(
     temporal, inner_steps=1, steps=3600, tasks=24, learning_rate=2e-3, hint=1.0, hint_steps=1000, max_norm=10.0
 )
 PRECISE = replace(TEMPORAL, imitator=precise, steps=6000)
-CONTRASTIVE = replace(TEMPORAL, imitator=contrastive, inner_steps=0, map_tasks=in_a_loop_on_cpu)
 _UNHINTED = replace(TEMPORAL, hint=0.0, hint_steps=0)
 PAPER = Preset(
     paper,
@@ -92,9 +91,9 @@ PRESETS: dict[str, Preset] = {
     "oracle": replace(TEMPORAL, shown="told"),
     "pointer": replace(TEMPORAL, imitator=pointer),
     "attention": replace(TEMPORAL, imitator=attention, inner_steps=0, map_tasks=in_a_loop_on_cpu),
-    "contrastive": CONTRASTIVE,
-    "replay": replace(CONTRASTIVE, imitator=replay),
-    "replay-any": replace(CONTRASTIVE, imitator=partial(replay, recall=any_one)),
+    "contrastive": replace(TEMPORAL, imitator=contrastive, inner_steps=0, map_tasks=in_a_loop_on_cpu),
+    "replay": replace(TEMPORAL, imitator=replay),
+    "replay-any": replace(TEMPORAL, imitator=partial(replay, recall=any_one)),
     "contextual": replace(TEMPORAL, imitator=contextual, inner_steps=0),
     "lstm": replace(TEMPORAL, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),

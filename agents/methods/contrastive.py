@@ -33,12 +33,7 @@ TEMPERATURE = 0.1
 
 def embedding(psi: Params, features: Tensor) -> Tensor:
     """Features of a video [frames, CHANNELS, h, w] -> unit vector [WIDTH]."""
-    return pooled(watch(psi, features))
-
-
-def pooled(tokens: Tensor) -> Tensor:
-    """Tokens of a video [tokens, WIDTH] -> unit vector [WIDTH]."""
-    return F.normalize(tokens.mean(0), dim=0)
+    return F.normalize(watch(psi, features).mean(0), dim=0)
 
 
 def contrast(psi: Params, features: Tensor) -> Tensor:

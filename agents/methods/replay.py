@@ -1,17 +1,17 @@
 """The `replay` baseline: a demonstration is found again and done again, at another place; nothing is learned from the
 video.
 
+    embedding = the feature that is seen, in each frame of a video, where the proposal of the `pointer` says
     memory = `KEPT` demonstrations of the meta-training data: the embedding of the human's video of the same task,
              where the fingertip went, the actions, and the places that the task was about
     found  = the demonstration whose video's embedding is most like that of the shown video
-    moved  = found, where its places are the ones at which the policy looks in the robot's first image
+    moved  = found, where its places are the ones at which the `pointer` looks in the robot's first image
     act:     straight to where `moved` comes near its place; from there the actions of `moved`, step by step, with a
              correction towards the fingertip's place in that step
 
-Embedding, points and attention are those of `contrastive`, which is trained as it is; its head does not act. What
-follows is the decomposition of MT3: retrieval, alignment by what is seen now, interaction replayed open loop. There a
-camera on the wrist aligns; here it is the place that the policy's attention finds. A demonstration in memory was
-disturbed while it was collected, as all of the data are.
+It is meta-trained as the `pointer` is, whose head does not act. The parts are those of MT3: retrieval, alignment by
+what is seen now, interaction replayed open loop. There a pose of the object aligns; here the place that the attention
+finds, without a turn. The demonstrations in memory were disturbed while they were collected, as all of the data are.
 
 Source: Dreczkowski et al. 2025, arXiv 2511.10110 (MT3).
 """
@@ -22,10 +22,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from agents import proposal
 from agents.imitation import MEMORY, Demonstrations, Imitator, Look, Policy
-from agents.methods import attention, contrastive, head
+from agents.meta_net import CHANNELS
+from agents.methods import head
+from agents.methods.pointer import pointer
 from agents.view import REACHING, Sizes, View
 from daml import MetaParams, Params
 from demos.record import Actor
@@ -47,18 +51,18 @@ Recall = Callable[[Params, Tensor], int]
 
 
 class Recalling(NamedTuple):
-    """watched: the video, as `attention` does.  embedding: [WIDTH], of the video.  memory: of all demonstrations."""
+    """adapted: as of the `pointer`.  embedding: [embedding], of the video.  memory: of all demonstrations."""
 
-    watched: attention.Watched
+    adapted: head.Adapted
     embedding: Tensor
     memory: Params
 
 
 def init(usual: Imitator, generator: torch.Generator) -> MetaParams:
-    """Those of `contrastive`, and an empty memory."""
+    """Those of the `pointer`, and an empty memory."""
     sizes = usual.sizes
     empty: Params = {
-        "embedding": torch.zeros(KEPT, attention.WIDTH),
+        "embedding": torch.zeros(KEPT, sizes.told * usual.wanted.frames * CHANNELS),
         "fingertip": torch.zeros(KEPT, STEPS, 3),
         "action": torch.zeros(KEPT, STEPS, sizes.action),
         "points": torch.zeros(KEPT, sizes.points, 3),
@@ -68,11 +72,10 @@ def init(usual: Imitator, generator: torch.Generator) -> MetaParams:
 
 @torch.no_grad()
 def remember(meta: MetaParams, demonstrations: Demonstrations, rng: np.random.Generator) -> MetaParams:
-    """The meta-parameters with `KEPT` demonstrations in memory; in SI units, NaN where an environment has no number."""
+    """The meta-parameters with `KEPT` demonstrations in memory [m]; NaN where an environment has no such number."""
     drawn = demonstrations.demonstrations(KEPT, rng)
-    embeddings = [contrastive.embedding(meta["psi"], head.perceive(meta, video).features) for video in drawn.support]
     full: Params = {
-        "embedding": torch.stack(embeddings),
+        "embedding": torch.stack([embed(meta["psi"], head.perceive(meta, one).features) for one in drawn.support]),
         "fingertip": drawn.query.inputs["state"][..., :3].contiguous(),
         "action": drawn.query.targets["action"],
         "points": drawn.query.targets["pose"],
@@ -80,15 +83,22 @@ def remember(meta: MetaParams, demonstrations: Demonstrations, rng: np.random.Ge
     return {**meta, MEMORY: full}
 
 
-def watch(usual: Imitator, meta: MetaParams, video: View) -> Recalling:
-    """What `contrastive` makes of a video, and what it is compared by."""
-    watched = usual.learner.adapt(meta, video)
-    return Recalling(watched, contrastive.pooled(watched.tokens), meta[MEMORY])
+def embed(psi: Params, features: Tensor) -> Tensor:
+    """Features of a video [frames, CHANNELS, h, w] -> unit vector [told * frames * CHANNELS]: what is seen in each
+    frame where the video tells a place."""
+    where = proposal.propose(psi, features).where.exp()
+    return F.normalize(torch.einsum("pc,tkc->ptk", where, features.flatten(-2)).flatten(), dim=0)
+
+
+def watch(usual: Imitator, inner_steps: int, meta: MetaParams, video: View) -> Recalling:
+    """What the `pointer` makes of a video, and what it is compared by: with zero inner steps nothing."""
+    embedding = embed(meta["psi"], video.seen.features)
+    return Recalling(usual.learner.adapt(meta, video), embedding * (inner_steps > 0), meta[MEMORY])
 
 
 def predict(recalling: Recalling, inputs: View) -> dict[str, Tensor]:
-    """As of `attention`."""
-    return attention.predict(recalling.watched, inputs)
+    """As of the `pointer`."""
+    return head.predict(recalling.adapted, inputs)
 
 
 def nearest(memory: Params, embedding: Tensor) -> int:
@@ -160,11 +170,12 @@ def acts(recall: Recall, policy: Policy, look: Look) -> Actor:
     return act
 
 
-def replay(inner_steps: int = 0, sizes: Sizes = REACHING, recall: Recall = nearest) -> Imitator:
-    """The baseline."""
-    usual = contrastive.contrastive(inner_steps, sizes)
+def replay(inner_steps: int = 1, sizes: Sizes = REACHING, recall: Recall = nearest) -> Imitator:
+    """The baseline; with zero inner steps the video neither finds nor aligns."""
+    usual = pointer(inner_steps, sizes)
+    adapt = partial(watch, usual, inner_steps)
     return usual._replace(
-        learner=usual.learner._replace(init=partial(init, usual), adapt=partial(watch, usual), predict=predict),
+        learner=usual.learner._replace(init=partial(init, usual), adapt=adapt, predict=predict),
         wanted=usual.wanted._replace(whole=STEPS, placed=True),
         acts=partial(acts, recall),
         remember=remember,

@@ -13,7 +13,7 @@ from daml import loop_tasks, vmap_tasks
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_only_what_is_large_for_each_task_is_mapped_one_by_one_and_only_on_a_cpu(name):
-    large = ("paper", "paper-small", "paper-seeing", "attention", "contrastive", "replay", "replay-any")
+    large = ("paper", "paper-small", "paper-seeing", "attention", "contrastive")
     assert PRESETS[name].map_tasks("cpu") is (loop_tasks if name in large else vmap_tasks)
     assert PRESETS[name].map_tasks("cuda") is vmap_tasks
 
