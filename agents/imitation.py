@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -34,6 +34,47 @@ def watch(imitator: "Imitator", meta: MetaParams, video: Video) -> View:
 
 Support = Callable[["Imitator", MetaParams, Video], Any]
 """(imitator, meta-parameters, what is shown) -> the support that its learner adapts on."""
+Look = Callable[[dict[str, np.ndarray], dict[str, Any]], Any]
+"""(observation, info) -> what the policy sees."""
+Acts = Callable[["Policy", Look], Actor]
+"""(adapted policy, how it looks) -> who acts in one episode, from its first observation on."""
+MEMORY = "memory"
+"""The group of meta-parameters that are no parameters: what is kept of the meta-training data. Nothing learns it."""
+
+
+def at_each_step(policy: "Policy", look: Look) -> Actor:
+    """Who asks the policy for an action in every step; the action is float32 [action], in the robot's own units and
+    inside their bounds: for the robot here [-1, 1].
+
+    A policy that acts on the first image only, and does not look again, goes by the robot's state from there: the goal
+    stands still, and late images show the arm where it was.
+    """
+    seen: list[Any] = []
+    wanted = policy.imitator.wanted
+
+    def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
+        looked = look(observation, info) if wanted.looks or wanted.images == "every" or not seen else ()
+        if wanted.images == "every" or not seen:
+            seen[:] = [looked]
+        outputs = policy.outputs(seen[0], observation["state"], looked if wanted.looks else ())
+        return policy.bounded(outputs["action"][0]).cpu().numpy()
+
+    return act
+
+
+class Demonstrations(Protocol):
+    """Where whole demonstrations come from: `demos.distribution.MixedTasks`, or `SetTasks`."""
+
+    def demonstrations(self, n: int, rng: np.random.Generator) -> Task: ...
+
+
+Remember = Callable[[MetaParams, Demonstrations, np.random.Generator], MetaParams]
+"""(meta-parameters, demonstrations, source of all randomness) -> the same with a full memory."""
+
+
+def nothing(meta: MetaParams, demonstrations: Demonstrations, rng: np.random.Generator) -> MetaParams:
+    """Keeps nothing of them."""
+    return meta
 
 
 LearnedLoss = Callable[[MetaParams, View], Tensor]
@@ -51,6 +92,8 @@ class Imitator(NamedTuple):
     size: side of its images [px].
     support: what the learner adapts on, of a video.
     learned_loss: of the inner step, where there is one, to be looked at.
+    acts: how a policy acts in an episode.
+    remember: fills the group `MEMORY`, if it has one, once the others are trained.
     """
 
     learner: MetaLearner
@@ -61,6 +104,8 @@ class Imitator(NamedTuple):
     size: int
     support: "Support" = watch
     learned_loss: LearnedLoss | None = None
+    acts: Acts = at_each_step
+    remember: Remember = nothing
 
 
 def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = OURS) -> Task:
@@ -136,23 +181,8 @@ class Policy:
         return units.action.from_unit(action).clamp(low, high)
 
     def actor(self) -> Actor:
-        """Who acts in one episode, from its first observation on; the action is float32 [action], in the robot's own
-        units and inside their bounds: for the robot here [-1, 1].
-
-        A policy that acts on the first image only, and does not look again, goes by the robot's state from there: the
-        goal stands still, and late images show the arm where it was.
-        """
-        seen: list[Any] = []
-        wanted = self.imitator.wanted
-
-        def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-            looked = self.look(observation["image"]) if wanted.looks or wanted.images == "every" or not seen else ()
-            if wanted.images == "every" or not seen:
-                seen[:] = [looked]
-            outputs = self.outputs(seen[0], observation["state"], looked if wanted.looks else ())
-            return self.bounded(outputs["action"][0]).cpu().numpy()
-
-        return act
+        """Who acts in one episode, as its imitator acts."""
+        return self.imitator.acts(self, lambda observation, info: self.look(observation["image"]))
 
 
 @torch.no_grad()

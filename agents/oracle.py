@@ -18,14 +18,13 @@ def told(policy: Policy) -> Actor:
         AgentError: a policy that sees no points.
     """
 
-    def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
+    def look(observation: dict[str, np.ndarray], info: dict[str, Any]) -> Any:
         seen = policy.look(observation["image"])
         if not hasattr(seen, "points"):
             raise AgentError("video 'told': got a policy that sees no points, allowed one that does, as `temporal`")
         points = seen.points.clone()
         known = scaled_point(torch.tensor(info["goal_points"]).to(points))
         points[0, : len(known)] = known[:, :, None, None]
-        outputs = policy.outputs(seen._replace(points=points), observation["state"])
-        return outputs["action"][0].clamp(-1, 1).cpu().numpy()
+        return seen._replace(points=points)
 
-    return act
+    return policy.imitator.acts(policy, look)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from agents.errors import AgentError
@@ -18,6 +19,7 @@ from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
 from agents.methods.precise import precise, precise_temporal
+from agents.methods.replay import any_one, replay
 from agents.methods.temporal import final_pose, temporal
 from daml import MapTasks, loop_tasks, vmap_tasks
 from daml.modules import import_named, split_name
@@ -93,6 +95,8 @@ PRESETS: dict[str, Preset] = {
     "pointer": replace(TEMPORAL, imitator=pointer),
     "attention": replace(TEMPORAL, imitator=attention, inner_steps=0, map_tasks=in_a_loop_on_cpu),
     "contrastive": replace(TEMPORAL, imitator=contrastive, inner_steps=0, map_tasks=in_a_loop_on_cpu),
+    "replay": replace(TEMPORAL, imitator=replay),
+    "replay-any": replace(TEMPORAL, imitator=partial(replay, recall=any_one)),
     "contextual": replace(TEMPORAL, imitator=contextual, inner_steps=0),
     "lstm": replace(TEMPORAL, imitator=recurrent, inner_steps=0),
     "mil": replace(_UNHINTED, imitator=mil, shown="robot"),

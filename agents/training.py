@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from agents.evaluation import evaluate
-from agents.imitation import device_of
+from agents.imitation import MEMORY, Imitator, device_of
 from agents.learners import Imitation
 from agents.precision import mixed
 from agents.presets import Preset
 from agents.view import Sizes
-from daml import ALONE, MetaParams, TaskDistribution, Team, TrainState, fit
+from daml import ALONE, MetaParams, Team, TrainState, fit, save_state
 from daml.logs import Log
+from demos.distribution import MixedTasks
 
 WARM_UP = 50
 """Meta-steps until the learning rate is at its highest."""
@@ -78,10 +79,10 @@ def rollouts(
 
 
 def new_state(preset: Preset, sizes: Sizes, seed: int, device: torch.device | str) -> TrainState:
-    """Freshly drawn meta-parameters and Adam over all of them."""
+    """Freshly drawn meta-parameters and Adam over all of them but the memory."""
     meta = preset.imitator(preset.inner_steps, sizes).learner.init(torch.Generator().manual_seed(seed))
     meta = {group: {name: tensor.to(device) for name, tensor in params.items()} for group, params in meta.items()}
-    tensors = [tensor for params in meta.values() for tensor in params.values()]
+    tensors = [tensor for group, params in meta.items() if group != MEMORY for tensor in params.values()]
     return TrainState(meta, torch.optim.Adam(tensors, lr=preset.learning_rate, fused=True))
 
 
@@ -95,11 +96,17 @@ def learning_rate(preset: Preset, steps: int) -> Callable[[int], float]:
     return rate
 
 
+def remembering(imitator: Imitator, meta: MetaParams, tasks: MixedTasks, seed: int) -> MetaParams:
+    """The meta-parameters with what the imitator keeps of the demonstrations of these tasks, drawn by `seed`."""
+    # Not the random numbers of any meta-batch.
+    return imitator.remember(meta, tasks, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))))
+
+
 def meta_train(
     preset: Preset,
     sizes: Sizes,
     state: TrainState,
-    distribution: TaskDistribution,
+    distribution: MixedTasks,
     *,
     steps: int,
     seed: int,
@@ -109,7 +116,7 @@ def meta_train(
     checkpoint_every: int = 50,
     team: Team = ALONE,
 ) -> None:
-    """Trains `state` in place, from wherever it is to `steps` meta-steps.
+    """Trains `state` in place, from wherever it is to `steps` meta-steps, and then fills its memory, if it has one.
 
     Args:
         preset: what is trained and how.
@@ -138,10 +145,14 @@ def meta_train(
         map_tasks=preset.map_tasks(device_of(state.meta).type),
         lr_at=learning_rate(preset, steps),
         max_norm=preset.max_norm,
-        evaluate=lambda current: validation.measure(current.meta),
+        evaluate=lambda current: validation.measure(remembering(imitator, current.meta, distribution, seed)),
         evaluate_every=validation.every,
         log=log,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         team=team,
     )
+    if MEMORY in state.meta:
+        state.meta[MEMORY] = remembering(imitator, state.meta, distribution, seed)[MEMORY]
+        if team.leads:
+            save_state(checkpoint, state)

@@ -69,6 +69,7 @@ class Wanted(NamedTuple):
     glances: images of `demos.glances` for each task, besides its first image: it is asked where the goal is, but not to
         act.
     lessons: whether the robot shows the task (`demos.types.Demonstration`), with its actions, and not a human.
+    whole: steps of whole demonstrations, to do them again; 0 for none.
     """
 
     frames: int
@@ -80,6 +81,7 @@ class Wanted(NamedTuple):
     looks: int = 0
     glances: int = 0
     lessons: bool = False
+    whole: int = 0
 
 
 class SetTasks:
@@ -97,7 +99,8 @@ class SetTasks:
 
         Raises:
             DemoError: the videos are shorter, a set has fewer glances, glances are not asked for besides first images,
-                there are no lessons, or no goal points where it takes them.
+                there are no lessons, or no goal points where it takes them; or whole demonstrations are wanted, and
+                they are longer, or of another robot.
         """
         info = dataset.info
         if not 2 <= wanted.frames <= info.video_frames:
@@ -121,6 +124,15 @@ class SetTasks:
             )
         self.dataset = dataset
         self._wanted, self._augment, self._rows = wanted, augmented, Rows(dataset, torch.device(device))
+        if wanted.whole and info.env_id is None:
+            raise DemoError(
+                f"demonstrations to do again: got those of another robot in {dataset.folder}, allowed those of an "
+                "environment here, whose actions are velocities of the fingertip"
+            )
+        if wanted.whole and info.steps > wanted.whole:
+            raise DemoError(
+                f"demonstrations to do again: got {info.steps} steps in {dataset.folder}, allowed up to {wanted.whole}"
+            )
         self._lengths, self._sets = dataset.lengths, info.n_sets - info.held_out
         self._goals = (self._lengths > 0).sum(1)  # of each set
 
@@ -186,6 +198,27 @@ class SetTasks:
         inputs, targets = ({name: rows[name] for name in names if name in rows} for names in (INPUTS, TARGETS))
         return Task(_lesson(rows) if wanted.lessons else rows["video"], Example(inputs, targets))
 
+    def demonstrations(self, n: int, rng: np.random.Generator) -> Task:
+        """Whole demonstrations as they were collected, each with the human's video of the same task.
+
+        Args:
+            n: how many; of fewer tasks some are drawn several times.
+            rng: source of all randomness.
+
+        Returns:
+            Task: support uint8 [n, video_frames, H, W, 3]; query inputs "state" [n, whole, state]; targets "action" [n,
+            whole, action] and "pose" [n, points, 3] [m], the goal's points. What is shorter than `whole` steps stays
+            as it ends.
+        """
+        there = np.argwhere(self._lengths[: self._sets] > 0)
+        sets, goals = there[rng.choice(len(there), n, replace=n > len(there))].T
+        frames = np.linspace(0, self.dataset.info.video_frames - 1, self._wanted.frames).round().astype(int)
+        steps = np.minimum(np.arange(self._wanted.whole), self._lengths[sets, goals][:, None] - 1)
+        at, goal, take = sets[:, None], goals[:, None], self._rows.take
+        inputs = {"state": take("robot_states", at, goal, steps)}
+        targets = {"action": take("robot_actions", at, goal, steps), "pose": take("goal_points", sets, goals)}
+        return Task(take("human_frames", at, goal, frames), Example(inputs, targets))
+
     def goals_a_set(self, n_tasks: int) -> int:
         """How many goals of each set a meta-batch of `n_tasks` has.
 
@@ -238,8 +271,20 @@ class MixedTasks:
         """
         if n_tasks % len(self._parts):
             raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {len(self._parts)}")
-        tasks = [part.sample(n_tasks // len(self._parts), rng) for part in self._parts]
-        return pytree.tree_map(lambda *leaves: _concatenated(leaves), *tasks)
+        return _together([part.sample(n_tasks // len(self._parts), rng) for part in self._parts])
+
+    def demonstrations(self, n: int, rng: np.random.Generator) -> Task:
+        """Whole demonstrations, as of `SetTasks.demonstrations`, as many of each environment, or one more; NaN where an
+        environment has fewer numbers than another."""
+        shares = np.array_split(np.arange(n), len(self._parts))
+        return _together(
+            [part.demonstrations(len(share), rng) for part, share in zip(self._parts, shares, strict=True)]
+        )
+
+
+def _together(parts: Sequence[Task]) -> Task:
+    """The tasks of several batches as one."""
+    return pytree.tree_map(lambda *leaves: _concatenated(leaves), *parts)
 
 
 def _concatenated(parts: Sequence[torch.Tensor]) -> torch.Tensor:

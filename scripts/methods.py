@@ -26,6 +26,8 @@ PRESETS = (
     "pointer",
     "attention",
     "contrastive",
+    "replay",
+    "replay-any",
     "contextual",
     "lstm",
     "cloning",

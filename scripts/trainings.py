@@ -26,7 +26,7 @@ DATA_SEED = 0
 """Of the demonstrations, which all trainings share."""
 METHOD = "temporal"
 """What all others are compared with."""
-TRAINED_AS = {"oracle": METHOD}
+TRAINED_AS = {"oracle": METHOD, "replay-any": "replay"}
 """Presets that are trained policies of another one, used otherwise."""
 
 

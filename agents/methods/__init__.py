@@ -9,6 +9,8 @@ paper       the published network and loss, literally
 mil         adapts to the robot's own demonstration, with its actions
 pointer     reads the proposal of `fast` out, without a gradient
 attention   cross-attention from the robot's image to the video, nothing adapts
+contrastive  `attention`, and videos that are told apart
+replay      finds a demonstration by the video, and does it again at another place
 conditioning  an embedding of the video goes into the policy, nothing adapts
 ablations   one part of the method taken away or replaced
 """

@@ -20,6 +20,7 @@ METHODS = (
     "looking",
     "looking-both",
     "pointer",
+    "replay",
     "paper",
     "paper-small",
     "paper-seeing",

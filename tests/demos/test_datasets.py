@@ -689,3 +689,39 @@ def test_what_nobody_knows_of_a_task_is_not_mirrored(ragged):
 def test_a_wrong_number_of_frames_is_an_error(data, frames):
     with pytest.raises(DemoError, match=f"video frames: got {frames}, allowed 2 to 20"):
         SetTasks(data, Wanted(frames))
+
+
+WHOLE = Wanted(FRAMES, whole=STEPS + 3)
+
+
+def test_whole_demonstrations_are_as_they_were_collected_and_stay_as_they_end(data):
+    drawn = SetTasks(data, WHOLE).demonstrations(5, np.random.default_rng(0))
+    flat = {name: data[name].reshape(-1, *data[name].shape[2:]) for name in data.info.arrays() if "robot" in name}
+    found = []
+    for state, action in zip(drawn.query.inputs["state"].numpy(), drawn.query.targets["action"].numpy(), strict=True):
+        assert state.shape[0] == STEPS + 3
+        (number,) = np.flatnonzero((flat["robot_states"] == state[:STEPS]).all((1, 2)))
+        np.testing.assert_array_equal(action[:STEPS], flat["robot_actions"][number])
+        np.testing.assert_array_equal(state[STEPS:], state[STEPS - 1 : STEPS].repeat(3, 0))
+        found.append(number)
+    assert len(set(found)) == 5, "none twice, where there are as many"
+    goals = data["goal_points"].reshape(-1, 1, 3)[found]
+    np.testing.assert_array_equal(drawn.query.targets["pose"].numpy(), goals)
+    videos = data["human_frames"].reshape(-1, *data["human_frames"].shape[2:])[found]
+    np.testing.assert_array_equal(drawn.support[:, [0, -1]].numpy(), videos[:, [0, -1]])
+
+
+def test_of_few_demonstrations_some_are_drawn_twice_and_of_several_datasets_as_many(data):
+    n = 2 * N_SETS * N_OBJECTS + 1
+    drawn = MixedTasks([SetTasks(data, WHOLE)] * 2).demonstrations(n, np.random.default_rng(0))
+    assert len(drawn.support) == len(drawn.query.inputs["state"]) == n
+
+
+def test_demonstrations_that_cannot_be_done_again_are_refused(data):
+    with pytest.raises(DemoError, match=f"demonstrations to do again: got {STEPS} steps in .*, allowed up to 5"):
+        SetTasks(data, Wanted(FRAMES, whole=5))
+    other = replace(data.info, env_id=None)
+    foreign = Dataset.__new__(Dataset)
+    foreign.folder, foreign.info, foreign._arrays = data.folder, other, data._arrays
+    with pytest.raises(DemoError, match="demonstrations to do again: got those of another robot"):
+        SetTasks(foreign, WHOLE)
