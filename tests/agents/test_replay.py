@@ -152,7 +152,7 @@ def test_nothing_learns_the_memory_and_the_end_of_training_fills_it(
         tasks,
         steps=1,
         seed=0,
-        validation=training.Validation((), 0, 0, 0),
+        validation=training.Validation(lambda meta: {}, 0),
         log=None,
         checkpoint=checkpoint,
     )
