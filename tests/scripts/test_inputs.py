@@ -119,7 +119,10 @@ def test_bad_values_are_named_before_work(words, said, tmp_path, monkeypatch, ca
             ["sweep", "gaps", "--taks", "3"],
             r"option: got '--taks', allowed --env, .*; did you mean --tasks\?",
         ),
-        (["report", "reach", "--polices", "x"], r"option: got '--polices', allowed --tasks, --seed, --out, --quick"),
+        (
+            ["report", "reach", "--polices", "x"],
+            r"option: got '--polices', allowed --tasks, --seed, --out, --on, --quick",
+        ),
         (["collect", "--split", "foo"], r"invalid choice 'foo' for argument '--split'. .*'test-shapes'.*"),
         ([], r"Expected one of {demo, .*"),
         (["evaluate", "--policy", "[/b]\033[1m\n"], r"policy: got \[/b\]\?\[1m .*"),
