@@ -6,8 +6,10 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +119,28 @@ def test_an_error_is_the_one_that_was_raised() -> None:
     assert str(raised.value) == "number: got 3, allowed none"
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """An item that only this process can read, as one of a module that the other machines do not have."""
+
+    process: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return only_in, (self.process,)
+
+
+def only_in(process: int) -> Foreign:
+    if process != os.getpid():
+        raise ModuleNotFoundError("No module named 'ours'")
+    return Foreign(process)
+
+
+def test_a_machine_without_the_project_is_named() -> None:
+    said = r"ray: got a machine that cannot take its work \(.*No module named 'ours'\), allowed those with the same"
+    with executor("ray", 1) as each, pytest.raises(DemoError, match=said):
+        list(each(fails, [Foreign(os.getpid())]))
+
+
 def test_a_folder_has_to_be_on_all_machines(tmp_path: Path) -> None:
     check_shared(tmp_path / "new" / "folder")
     elsewhere = tmp_path / "elsewhere"
@@ -131,7 +155,7 @@ def test_a_folder_has_to_be_on_all_machines(tmp_path: Path) -> None:
 
 
 def test_methods_side_by_side_are_the_same(tmp_path: Path) -> None:
-    options = {"presets": ("temporal", "pointer", "oracle"), "seeds": 1, "sets": 2, "steps": 2, "tasks": 3}
+    options = {"presets": ("temporal", "pointer", "oracle"), "seeds": 1, "sets": 1, "steps": 1, "tasks": 3}
     found = []
     for on in ("here", "ray"):
         Methods(on=on, out=tmp_path / on, **options).run()
