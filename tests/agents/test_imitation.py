@@ -14,13 +14,13 @@ import torch
 from agents.controls import CONTROLS
 from agents.errors import AgentError
 from agents.evaluation import Report, evaluate, evaluate_preset, shown_in
-from agents.imitation import Policy, adapt_to_video, adapt_to_videos, watched_frames
+from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
 from agents.learners import Imitation
 from agents.oracle import told
 from agents.policies import BUNDLED, PolicyConfig, bundled, load_policy, row_of, save_policy
 from agents.presets import PRESETS, find_preset
 from agents.statistics import wilson
-from agents.view import OURS, REACHING, Sizes, Units, sizes_from
+from agents.view import REACHING, Sizes
 from agents.workers import Workers, processes
 from daml import CheckpointError, MetaParams
 from demos.human import human_video
@@ -280,29 +280,3 @@ def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str, 
 def test_every_control_is_where_it_was_predicted(video: str, workers: Workers) -> None:
     low, high = PREDICTED[video]
     assert low - 1e-9 <= in_the_box("reach", "reach", video, 30, workers).nearest.mean() <= high + 1e-9
-
-
-def test_what_the_fingers_shall_do_is_decided_and_where_the_hand_goes_is_not() -> None:
-    sizes = Sizes(state=11, action=4, points=2)
-    policy = Policy(PRESETS["precise"].imitator(1, sizes), {}, None)
-    said = torch.tensor([[0.4, -0.7, 1.3, 0.6], [0.4, -0.7, 1.3, 0.2], [0.4, -0.7, 1.3, -7.0]])
-    done = policy.bounded(said)
-    torch.testing.assert_close(done[:, :3], torch.tensor([[0.4, -0.7, 1.0]]).expand(3, -1))
-    assert done[:, 3].tolist() == [1.0, 0.0, -1.0]
-    torch.testing.assert_close(policy.bounded(said[:, :3]), done[:, :3])
-
-
-def test_of_another_robot_nobody_knows_what_is_to_be_decided() -> None:
-    units = OURS._replace(low=(-2.0,) * 4, high=(2.0,) * 4, decided=())
-    policy = Policy(PRESETS["fast"].imitator(1, REACHING._replace(action=4, units=units)), {}, None)
-    said = torch.tensor([0.4, -0.7, 1.3, 0.6])
-    assert torch.equal(policy.bounded(said), said)
-
-
-@pytest.mark.parametrize("units", [OURS, OURS._replace(decided=()), OURS._replace(low=(-2.0,) * 4, decided=(1,))])
-def test_sizes_come_back_from_json_and_those_of_an_older_policy_with_what_is_decided(units: Units) -> None:
-    sizes = Sizes(state=11, action=4, points=2, units=units)
-    older = units == OURS._replace(decided=())
-    *numbers, said = json.loads(json.dumps(sizes))
-    found = sizes_from([*numbers, said[:5] if older else said])
-    assert found == sizes._replace(units=OURS if older else units)
