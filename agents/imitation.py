@@ -175,13 +175,10 @@ class Policy:
         return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), now))
 
     def bounded(self, action: Tensor) -> Tensor:
-        """Actions as they come out of the network, [..., action], in the robot's own units and inside their bounds;
-        what is to be decided is."""
-        units, n = self.imitator.sizes.units, action.shape[-1]
-        low, high = (action.new_tensor(bound[:n]) for bound in (units.low, units.high))
-        bounded = units.action.from_unit(action).clamp(low, high)
-        decided = torch.tensor([number in units.decided for number in range(n)], device=action.device)
-        return torch.where(decided, bounded.round(), bounded)
+        """Actions as they come out of the network, [..., action], in the robot's own units and inside their bounds."""
+        units = self.imitator.sizes.units
+        low, high = (action.new_tensor(bound[: action.shape[-1]]) for bound in (units.low, units.high))
+        return units.action.from_unit(action).clamp(low, high)
 
     def actor(self) -> Actor:
         """Who acts in one episode, as its imitator acts."""

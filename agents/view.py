@@ -24,19 +24,13 @@ class Scale(NamedTuple):
 
 class Units(NamedTuple):
     """Of a robot: its state, its actions, and points where its fingertip can be; and the actions that it may be given,
-    from low to high.
-
-    decided: numbers of the action which who demonstrates takes from few whole numbers, as where the fingers shall be. A
-    policy that was taught them by squared error says something between when it is not sure, and then acts on that: half
-    closed fingers are a state that tells it to close. So it takes the nearest whole number.
-    """
+    from low to high."""
 
     state: Scale
     action: Scale
     point: Scale
     low: tuple[float, ...]
     high: tuple[float, ...]
-    decided: tuple[int, ...] = ()
 
 
 STATE_CENTRE = (0.45, 0.0, 0.15, 0.0, 0.0, 0.0, -2.3, 0.0, 2.2, 0.8, 0.04)
@@ -48,9 +42,8 @@ OURS = Units(
     Scale(STATE_CENTRE[:3], STATE_SCALE[:3]),
     (-1.0,) * 4,
     (1.0,) * 4,
-    decided=(3,),
 )
-"""Of the robot in all environments here. Its fingers shall be closed, -1, half open, 0, or open, 1."""
+"""Of the robot in all environments here."""
 
 
 class Sizes(NamedTuple):
@@ -80,11 +73,9 @@ def sizes_from(said: Any) -> Sizes:
     told = more[0] if more else 1
     if len(more) < 2:
         return Sizes(state, action, points, told)
-    *scales, low, high = more[1][:5]
+    *scales, low, high = more[1]
     state_scale, action_scale, point_scale = (Scale(*map(tuple, each)) for each in scales)
-    units = Units(state_scale, action_scale, point_scale, tuple(low), tuple(high), *map(tuple, more[1][5:]))
-    if units == OURS._replace(decided=()):  # of an older policy
-        units = OURS
+    units = Units(state_scale, action_scale, point_scale, tuple(low), tuple(high))
     return Sizes(state, action, points, told, units)
 
 
