@@ -49,6 +49,8 @@ MARGIN = 0.01
 """A hand is on an object up to so far beside it [m]."""
 OFF_MIDDLE = 0.02
 """Fingertips come down no further from the middle of an object's top than this [m]."""
+STILL_ON = 0.6
+"""Share of half an object's width up to which a hand that has passed its middle stays on it; from there it pushes."""
 RUN_UP = 0.03
 """How far from where it meets an object a hand begins to push [m]."""
 HIGHEST = 0.25
@@ -118,13 +120,13 @@ def work(scene: Scene, drag: Drag) -> Work | None:
     offset = middle - path[entry]
     direction = np.sign(offset) * (np.abs(offset) == np.abs(offset).max())
     if free < len(drag.points):
-        height = float(np.clip(drag.points[-1, 2] - drag.points[free, 2], 0, HIGHEST))
+        height = float(np.clip(drag.points[-1, 2] - LEVEL, 0, HIGHEST))
         return Work(thing, np.concatenate([path, [middle + IN_FRONT[:2]]]), len(path), direction, height=height)
     along = (path - middle) @ direction
     beside = float(np.abs((path[-1] - middle) @ direction[::-1]))
     if not on[-1, thing] and (along[-1] < 0 or beside > max(size + MARGIN, PUSH_SLOPE * along[-1])):
         return None
-    share = float(np.clip(2 * along[-1] / size - 1, 0, 1))
+    share = float(np.clip((along[-1] / size - STILL_ON) / (1 - STILL_ON), 0, 1))
     begin = _straight_from(along, entry, contact(scene.objects[thing]) + RUN_UP)
     return Work(thing, path, begin if share else len(path) - 1, direction, share)
 

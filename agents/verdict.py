@@ -83,13 +83,13 @@ def _unfinished(goal: ObjectSpec, verb: str, left: float) -> str:
         far, most = 100 * left, 100 * TOUCH_DISTANCE
         return f"came to {thing}, and ended {far:.0f} cm from the middle of its top: {most:.0f} count, unmoved"
     whole = LIFT_HEIGHT if verb == "lift" else PUSH_DISTANCE
-    done = ORDERS[verb][1].format(thing)
+    moved = ORDERS[verb][1].format(thing)
     if left > whole - NO_WAY:
         return f"did nothing: {thing} is where it was" if verb != "lift" else f"did not get hold of {thing}"
     if left:
-        far = "high" if verb == "lift" else "far"
-        return f"{done}, but not {far} enough: {100 * (whole - left):.0f} of {100 * whole:.0f} cm"
-    return f"{done}, but lost hold of it" if verb == "lift" else f"{done}, but not straight"
+        enough = "high enough" if verb == "lift" else "far enough"
+        return f"{moved}, but not {enough}: {100 * (whole - left):.0f} of {100 * whole:.0f} cm"
+    return f"{moved}, but lost hold of it" if verb == "lift" else f"{moved}, but not straight"
 
 
 def seen(policy: Policy, env_id: str, scene: Scene) -> str:

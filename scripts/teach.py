@@ -26,8 +26,10 @@ HOST = "127.0.0.1"
 FILM_SIZE = 256
 PANEL = 540
 """Width of the part of the page with both films [px]: they and the table are seen at once on a screen of 1280 x 720."""
-AWAY = 1.3
+AWAY = 1.45
 """Distance of the page's camera from the table, in that of the policy's camera."""
+LIGHT = 0.3
+"""Strength of the light from all around: stronger, it pales the objects' colours."""
 DISC = 0.06
 """Radius of what the mouse takes hold of [m]."""
 LABELS = ("what you showed", "what the robot does")
@@ -150,7 +152,6 @@ class Page:
             "Save": self._button("Save", self.save, "What was shown beside what was done, as mp4"),
             "New objects": self._button("New objects", self.new_scene, "Other objects, another table"),
         }
-        self.score = server.gui.add_markdown("")
         self.new_scene()
         # The first gradient of a process takes seconds: now, while nobody waits for it.
         self._worker.submit(self.stored.adapt, Video(np.repeat(self._blank, 2, 0), np.arange(2.0)))
@@ -239,9 +240,9 @@ class Page:
         self.succeeded += episode.success
         self.tried += 1
         self.verdict = verdict(scene, episode)
-        self.score.content = f"Done as shown: **{self.succeeded} of {self.tried}**"
         self._say(
-            f"The robot **{self.verdict}**. **Watch** again elsewhere, **Record** anew, or **Save**.",
+            f"The robot **{self.verdict}**. Done as shown so far: {self.succeeded} of {self.tried}. **Watch** again "
+            "elsewhere, **Record** anew, or **Save**.",
             *("Watch", "Record", "Save"),
         )
 
@@ -272,10 +273,12 @@ class Page:
         self._hand = dragged_hand(self.scene)
         self._view = ViserMujocoScene(self.server, plainly_coloured(self._hand.model), 1)
         self._view.camera_tracking_enabled = False
+        scene.configure_environment_map(environment_intensity=LIGHT)
         self._handle = scene.add_frame("/handle", show_axes=False)
-        flat = {"cast_shadow": False, "receive_shadow": False}
-        disc = scene.add_cylinder("/handle/disc", DISC, 0.001, (20, 20, 20), opacity=0.35, **flat)
-        arrows = scene.add_mesh_simple("/handle/arrows", *cross(DISC), color=(255, 255, 255), side="double", **flat)
+        disc = scene.add_cylinder("/handle/disc", DISC, 0.001, (20, 20, 20), opacity=0.35, cast_shadow=False)
+        arrows = scene.add_mesh_simple(
+            "/handle/arrows", *cross(DISC), color=(255, 255, 255), side="double", cast_shadow=False
+        )
         for part in (disc, arrows):
             part.on_drag("left")(self._dragged)
             part.on_drag("left", modifier="shift")(self._dragged)
