@@ -45,24 +45,24 @@ class Drag:
 class Shown(NamedTuple):
     """What somebody showed by dragging.
 
-    motion: of the human.  end: when it is over [s].  goal: number of the goal that it ends with, as
-    `Scene.with_goal` takes it; None when it is none.  said: that in words, as an order.
+    motion: of the human.  length: of its film [s], in which it comes to its end.  goal: number of the goal that it ends
+    with, as `Scene.with_goal` takes it; None when it is none.  said: that in words, as an order.
     """
 
     motion: Motion
-    end: float
+    length: float
     goal: int | None
     said: str
 
 
 class DraggedHand(ABC):
-    """A scene with a human's hand in it that goes where it is put."""
+    """A scene with a human's hand in it that goes where it is put. length: of the films of what it shows [s]."""
 
     hint: ClassVar[str]
     """How something is shown with it, in Markdown."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scene, length: float) -> None:
+        self.scene, self.length = scene, length
         self.model = human_model(scene)
         self.data = mujoco.MjData(self.model)
         mujoco.mj_forward(self.model, self.data)

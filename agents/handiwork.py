@@ -26,7 +26,6 @@ from demos.motions import (
     shove_height,
     up,
 )
-from demos.skills import SKILLS
 from envs.acting import (
     DIRECTIONS,
     LIFT_HEIGHT,
@@ -91,7 +90,7 @@ class WorkingHand(DraggedHand):
         return drag.then(point, False) if inside_area(point) else drag
 
     def shown(self, drag: Drag) -> Shown:
-        return shown(self.scene, drag)
+        return shown(self.scene, drag, self.length)
 
 
 def under(scene: Scene, point: np.ndarray) -> int | None:
@@ -131,13 +130,12 @@ def work(scene: Scene, drag: Drag) -> Work | None:
     return Work(thing, path, begin if share else len(path) - 1, direction, share)
 
 
-def shown(scene: Scene, drag: Drag) -> Shown:
-    """What a drag shows, as a motion of the human's."""
+def shown(scene: Scene, drag: Drag, length: float) -> Shown:
+    """What a drag shows, as a motion of the human's that comes to its end in `length` [s]."""
     done = work(scene, drag)
-    end = SKILLS["daml/Act-v0"].video_time
     motion = _motion(scene, done) if done else _in_the_air(scene, _dense(drag.points[:, :2]))
-    goal, said = judged(scene, done, motion(end))
-    return Shown(motion, end, goal, said)
+    goal, said = judged(scene, done, motion(length))
+    return Shown(motion, length, goal, said)
 
 
 def judged(scene: Scene, done: Work | None, moment: Moment) -> tuple[int | None, str]:

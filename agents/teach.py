@@ -11,6 +11,7 @@ from agents.handiwork import WorkingHand
 from agents.verdict import called
 from demos.human import film_motion
 from demos.motions import Moment, minimum_jerk
+from demos.skills import find_skill
 from demos.types import Video
 from envs.acting import ACTING
 from envs.human import pointing_hand
@@ -18,10 +19,10 @@ from envs.scene import Layout, Scene
 
 FPS = 20.0
 """Frames a second of a film of a dragged hand."""
-REACH = 1.2
-"""How long a pointing hand takes [s]: in the middle of what people in videos take."""
-STAY = 1.2
-"""How long it then stays [s]."""
+SPEED = 0.33
+"""Of a pointing hand [m/s]: about that of people in videos."""
+SHORTEST, STAY = 0.9, 0.6
+"""How long it is on its way, and how long it then stays, at least [s]."""
 ABOVE = 0.006
 """How far above what it points at the fingertip is [m]."""
 
@@ -33,8 +34,8 @@ class PointingHand(DraggedHand):
 
     hint = "**Drag the white arrows**, and the hand goes along. Let go **on** an object: that one."
 
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
+    def __init__(self, scene: Scene, length: float) -> None:
+        super().__init__(scene, length)
         human = self.model.body_mocapid[self.model.geom_bodyid] >= 0
         self.model.geom_group[human] = _HUMAN_GROUP
         self._solid = np.ones(mujoco.mjNGROUP, np.uint8)
@@ -56,12 +57,13 @@ class PointingHand(DraggedHand):
 
     def shown(self, drag: Drag) -> Shown:
         thing = int(np.argmin(np.linalg.norm(self.scene.tops - drag.points[-1], axis=1)))
-        said = f"reach for {called(self.scene.objects[thing])}"
+        far = float(np.linalg.norm(np.diff(drag.points, axis=0), axis=1).sum())
+        on_its_way = float(np.clip(far / SPEED, SHORTEST, self.length - WAIT - STAY))
         return Shown(
-            lambda time: Moment(travelled(drag.points, minimum_jerk((time - WAIT) / REACH))),
-            WAIT + REACH + STAY,
+            lambda time: Moment(travelled(drag.points, minimum_jerk((time - WAIT) / on_its_way))),
+            self.length,
             thing if len(drag.points) > 1 else None,
-            said,
+            f"reach for {called(self.scene.objects[thing])}",
         )
 
 
@@ -71,11 +73,12 @@ def can_be_taught(layout: Layout) -> bool:
     return layout == ACTING or (layout.human_hand is pointing_hand and not layout.movable and layout.extra is None)
 
 
-def dragged_hand(scene: Scene) -> DraggedHand:
-    """The hand that can show what is done in a scene, of a layout that `can_be_taught`."""
-    return WorkingHand(scene) if scene.layout == ACTING else PointingHand(scene)
+def dragged_hand(env_id: str, scene: Scene) -> DraggedHand:
+    """The hand that can show what is done in a scene of an environment whose layout `can_be_taught`."""
+    kind = WorkingHand if scene.layout == ACTING else PointingHand
+    return kind(scene, find_skill(env_id).video_time)
 
 
 def film_shown(scene: Scene, shown: Shown, size: int, fps: float = FPS) -> Video:
     """Films what somebody showed, as `demos.human.human_video` films a drawn motion: side of the frames [px]."""
-    return film_motion(scene, shown.motion, np.arange(round(shown.end * fps)) / fps, size)
+    return film_motion(scene, shown.motion, np.arange(round(shown.length * fps)) / fps, size)

@@ -135,6 +135,7 @@ class Page:
 
         # One action after the other, and none of them in the thread that moves the hand.
         self._worker = ThreadPoolExecutor(1)
+        self._deeds = 0  # of the person: buttons pressed, ways dragged
         server, camera = self.server, self.server.initial_camera
         # As the policy's camera sees it, from further away: the waiting hand is in the picture, too.
         camera.position = CAMERA_TARGET + AWAY * (CAMERA_POSITION - CAMERA_TARGET)
@@ -162,6 +163,7 @@ class Page:
         @button.on_click
         def _(event: Any) -> None:
             button.disabled = True  # until it is its turn again
+            self._deeds += 1
             self._worker.submit(self._try, action)
 
         return button
@@ -180,13 +182,13 @@ class Page:
             button.disabled = name not in (*enabled, "New objects")
 
     def _play(self, shown: "np.ndarray", done: "np.ndarray") -> None:
-        """Plays both films [T, FILM_SIZE, FILM_SIZE, 3] beside each other, while the lesson is still the same."""
+        """Plays both films [T, FILM_SIZE, FILM_SIZE, 3] beside each other, until the person does something else."""
         from agents.films import FPS
         from demos.video import side_by_side
 
-        lesson = self.lesson
+        deeds = self._deeds
         for frame in side_by_side([shown, done], FILM_SIZE, LABELS):
-            if lesson is not self.lesson:
+            if deeds != self._deeds:
                 return
             self._films.image = frame
             time.sleep(1 / FPS)
@@ -270,7 +272,7 @@ class Page:
 
         scene = self.server.scene
         scene.reset()
-        self._hand = dragged_hand(self.scene)
+        self._hand = dragged_hand(self.environment, self.scene)
         self._view = ViserMujocoScene(self.server, plainly_coloured(self._hand.model), 1)
         self._view.camera_tracking_enabled = False
         scene.configure_environment_map(environment_intensity=LIGHT)
@@ -296,6 +298,7 @@ class Page:
         drag = self._hand.follow(self._drag, eye, np.array(event.end_position) - eye, event.modifier == "shift")
         if drag is not self._drag:
             self._drag = drag
+            self._deeds += 1
             self._put()
             self.status.content = f"You show: **{self._hand.shown(drag).said}**. {self._hand.hint}"
         if event.phase == "end":
@@ -321,7 +324,7 @@ class Page:
     def _put(self) -> None:
         """Puts the hand, and what it has moved, where the drag has taken them."""
         shown = self._hand.shown(self._drag)
-        moment = shown.motion(shown.end)
+        moment = shown.motion(shown.length)
         self._hand.put(moment)
         self._handle.position = moment.hand
         self._view.update_from_mjdata(self._hand.data)

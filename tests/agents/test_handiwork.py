@@ -11,7 +11,7 @@ from envs.acting import DIRECTIONS, VERBS
 from envs.appearance import CAMERA_POSITION
 
 SCENE = sample_task_set(0, "test", 0, env_id="daml/Act-v0").human_scene
-HAND = WorkingHand(SCENE)
+HAND = WorkingHand(SCENE, 3.25)
 NEARER = np.array([0.1, 0.0, 0.0])
 
 
@@ -51,7 +51,7 @@ def number(thing: int, verb: str) -> int:
 def test_a_hand_that_stays_on_an_object_touches_it(thing: int, off: tuple[float, float]) -> None:
     shown = HAND.shown(to(Drag.begun(SCENE), on(thing) + np.array([*off, 0.0])))
     assert shown.goal == number(thing, "touch"), shown.said
-    assert not shown.motion(shown.end).things
+    assert not shown.motion(shown.length).things
 
 
 @pytest.mark.parametrize("thing", range(3))
@@ -64,7 +64,7 @@ def test_a_hand_that_goes_through_an_object_pushes_it(thing: int, verb: str, asi
 
 def test_the_object_goes_with_the_hand_that_pushes_it() -> None:
     shown = HAND.shown(through(0, np.array([0.0, 1.0])))
-    ends = [shown.motion(time) for time in np.linspace(0, shown.end, 40)]
+    ends = [shown.motion(time) for time in np.linspace(0, shown.length, 40)]
     far = np.array([moment.things["object0"] - SCENE.feet[0] for moment in ends])
     gaps = np.array([moment.things["object0"][1] - moment.hand[1] for moment in ends])
     assert (np.diff(far[:, 1]) >= 0).all()
@@ -91,7 +91,7 @@ def test_a_push_towards_the_person_is_no_verb_and_says_so() -> None:
 def test_a_hand_that_closes_on_an_object_lifts_it(thing: int, off: tuple[float, float]) -> None:
     shown = HAND.shown(lifted(thing, 0.14, off))
     assert shown.goal == number(thing, "lift"), shown.said
-    moment = shown.motion(shown.end)
+    moment = shown.motion(shown.length)
     assert moment.things[f"object{thing}"] - SCENE.feet[thing] == pytest.approx([0, 0, 0.14], abs=0.01)
     assert moment.opening == pytest.approx(SCENE.objects[thing].width)
 
@@ -99,7 +99,7 @@ def test_a_hand_that_closes_on_an_object_lifts_it(thing: int, off: tuple[float, 
 def test_a_lift_has_its_limits() -> None:
     assert HAND.shown(lifted(0, 0.03)).goal is None
     shown = HAND.shown(lifted(0, 2.0))
-    assert shown.motion(shown.end).things["object0"][2] == pytest.approx(HIGHEST)
+    assert shown.motion(shown.length).things["object0"][2] == pytest.approx(HIGHEST)
 
 
 def test_a_hand_that_closes_on_nothing_goes_on_until_it_comes_to_something() -> None:
@@ -133,7 +133,7 @@ def test_a_film_is_as_long_as_those_of_meta_training_and_moves_that_object_alone
     shown = HAND.shown(drag)
     video = film_shown(SCENE, shown, size=32, fps=8)
     assert video.n_frames == 26
-    HAND.put(shown.motion(shown.end))
+    HAND.put(shown.motion(shown.length))
     feet = np.array([HAND.data.body(f"object{i}").xpos for i in range(3)])
     assert list(np.linalg.norm(feet - SCENE.feet, axis=1) > 0.05) == [False, True, False]
     HAND.put(HAND.shown(Drag.begun(SCENE)).motion(0.0))
