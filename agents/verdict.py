@@ -80,8 +80,9 @@ def _unfinished(goal: ObjectSpec, verb: str, left: float) -> str:
     """What a robot did that is nothing whole. left: to do [m]."""
     thing = called(goal)
     if verb == "touch":
-        far, most = 100 * left, 100 * TOUCH_DISTANCE
-        return f"came to {thing}, and ended {far:.0f} cm from the middle of its top: {most:.0f} count, unmoved"
+        if left <= TOUCH_DISTANCE:
+            return f"came to {thing}, but moved it, or went down beside it"
+        return f"ended {100 * left:.0f} cm from the top of {thing}: {100 * TOUCH_DISTANCE:.0f} count"
     whole = LIFT_HEIGHT if verb == "lift" else PUSH_DISTANCE
     moved = ORDERS[verb][1].format(thing)
     if left > whole - NO_WAY:
