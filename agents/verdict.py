@@ -136,4 +136,4 @@ def _told(way: np.ndarray) -> str:
         for far, (more, less) in zip(way, names, strict=True)
         if abs(far) >= 0.01
     ]
-    return " and ".join(parts) + " than its top was" if parts else "on its top"
+    return ", ".join(parts) + " than its top was" if parts else "on its top"

@@ -311,7 +311,11 @@ class Page:
 
         drag = self._drag
         shown = self._hand.shown(drag)
-        if self.lesson.policy is not None or shown.goal is None:
+        if self.lesson.policy is not None:
+            return
+        if shown.goal is None:
+            self.lesson = Lesson()
+            self._say(f"That shows **{shown.said}**. Drag on, or **Record** anew. {self._hand.hint}", "Record")
             return
         video = film_shown(self.scene, shown, self.stored.imitator().size)
         film = film_shown(self.scene, shown, FILM_SIZE, FPS).frames
