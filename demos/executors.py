@@ -23,7 +23,6 @@ On = Literal["processes", "ray", "here"]
 """Processes of this machine, Ray's cluster, or this process."""
 RETRIES = 3
 """Times that Ray does an item again whose process or machine died."""
-
 PATIENCE = 10.0
 """Until a cluster counts as one that does not answer [s]."""
 

@@ -60,6 +60,7 @@ def test_conditions_change_what_is_evaluated() -> None:
         Condition("head", rates={"query": 0.0}),
         Condition("three", videos=3),
         Condition("g", gap=("view=3",)),
+        Condition("n", gap=("nudge=2",)),
     ):
         assert not np.array_equal(ends(other), usual)
 
