@@ -121,9 +121,8 @@ def test_who_is_told_the_goal_goes_by_it_and_not_by_what_it_sees() -> None:
     observation, other = an_observation(), an_observation()
     other["image"] = 255 - other["image"]
     here, there = ({"goal_points": np.array([[0.5, y, 0.1]])} for y in (-0.2, 0.2))
-    act = told(policy)
-    assert act(observation, here) == pytest.approx(act(other, here), abs=1e-5)
-    assert act(observation, here) != pytest.approx(act(observation, there), abs=1e-3)
+    assert told(policy)(observation, here) == pytest.approx(told(policy)(other, here), abs=1e-5)
+    assert told(policy)(observation, here) != pytest.approx(told(policy)(observation, there), abs=1e-3)
     literal = adapt_to_video(PRESETS["paper"].imitator(1), fresh("paper"), a_video())
     with pytest.raises(AgentError, match="sees no points"):
         told(literal)(observation, here)
