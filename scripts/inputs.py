@@ -87,6 +87,8 @@ Nudge = Annotated[int, Within(0, 2)]
 """How far objects are moved while the robot is on its way: a level of the gap of that name (docs/gap.md)."""
 Split = Literal["train", "val", "test", "test-textures", "test-shapes"]
 """Of the objects."""
+Pairs = Literal["all", "seen", "held-out"]
+"""What `demos.combinations.Pairs` is."""
 Env = Annotated[
     str,
     arg(help="Environment: reach, push, place, pick-place, act, or MODULE:ID of your own (docs/your_own_task.md)."),
