@@ -85,12 +85,13 @@ def _refuse_in_fork() -> None:
 class Camera:
     """Draws one model through one fixed camera, in the thread that made it."""
 
-    def __init__(self, model: mujoco.MjModel, camera: str, height: int, width: int) -> None:
+    def __init__(self, model: mujoco.MjModel, camera: str, height: int, width: int, near: float | None = None) -> None:
         """
         Args:
             model: what to draw; its offscreen size is set to the image's.
             camera: name of a camera of the model.
             height, width: of the image [px].
+            near: what is nearer to the camera is not drawn [m]; as the model says when None.
 
         Raises:
             RenderError: no OpenGL context, a fork of a process that had rendered, or too large an image.
@@ -100,6 +101,7 @@ class Camera:
         self._opengl = _opengl()
         self._opengl.make_current()
         self._model = model
+        self._near = model.vis.map.znear if near is None else near / model.stat.extent
         # The offscreen buffer is cleared for every image: no larger than needed.
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
@@ -137,6 +139,7 @@ class Camera:
             RenderError: in a fork of the process that made the camera.
         """
         _refuse_in_fork()
+        self._model.vis.map.znear = self._near  # another camera of the same model may have another
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
