@@ -49,6 +49,17 @@ IN_HAND = "image_hand"
 _MARGIN = 0.15  # [m], servo lag and contacts carry the fingertip a little past the commanded position
 
 
+def check_cameras(cameras: Sequence[str]) -> tuple[str, ...]:
+    """The cameras as one of `CAMERAS`, which JSON may hold as a list.
+
+    Raises:
+        EnvError: they are none of them.
+    """
+    if not isinstance(cameras, tuple | list) or tuple(cameras) not in CAMERAS:
+        raise EnvError(f"cameras: got {cameras!r}, allowed {' or '.join(map(str, CAMERAS))}")
+    return tuple(cameras)
+
+
 def held(flags: np.ndarray, duration: float) -> bool:
     """Whether something is so now and has been for `duration` [s]: `flags` bool [t], one every `CONTROL_PERIOD`."""
     needed = round(duration / CONTROL_PERIOD)
@@ -128,14 +139,14 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
         if len(sides) != 2 or any(side not in range(8, MAX_SIZE + 1) for side in sides):
             raise EnvError(f"image_size: got {image_size!r}, allowed 8 to {MAX_SIZE} px a side")
-        if not isinstance(cameras, tuple | list) or tuple(cameras) not in CAMERAS:
-            raise EnvError(f"cameras: got {cameras!r}, allowed {' or '.join(map(str, CAMERAS))}")
         height, width = sides
         self.render_mode = render_mode
         self._split, self._size, self._n_objects = split, (height, width), n_objects
         self._dials, self._nudge = Dials.of(dials), nudge
         low, high = self._state_range()
-        self._images = {"image": (CAMERA, None)} | ({IN_HAND: (EYE, EYE_NEAR)} if "hand" in cameras else {})
+        self._images = {"image": (CAMERA, None)} | (
+            {IN_HAND: (EYE, EYE_NEAR)} if "hand" in check_cameras(cameras) else {}
+        )
         self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
             {name: spaces.Box(0, 255, (height, width, 3), np.uint8) for name in self._images}
             | {"state": spaces.Box(low.astype(np.float32), high.astype(np.float32))}
