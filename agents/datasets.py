@@ -13,6 +13,7 @@ from demos.collect import collect, describe
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.executors import On
 from demos.storage import Dataset, open_dataset
+from envs.tabletop import CAMERAS
 
 GLANCES = 10
 """Collected of each set, for a policy that looks at them (`demos.glances`)."""
@@ -77,6 +78,7 @@ def collect_for(
         size=common_size(imitators),
         n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
         n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
+        cameras=CAMERAS[any(imitator.wanted.hand for imitator in imitators)],
         workers=workers,
         on=on,
     )

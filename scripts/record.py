@@ -125,10 +125,16 @@ class Record:
 
         if self.policy_name is None:
             return lambda recipe: expert(recipe.env_id), SIZE
+        from agents.errors import AgentError
         from demos.human import human_video
 
         stored = policy_for(self.env, self.policy)
         imitator = stored.imitator()
+        if not {*imitator.cameras} <= {*self.cameras}:
+            raise AgentError(
+                f"cameras: got {self.cameras}, allowed {imitator.cameras}, through which the policy {self.policy_name} "
+                "looks"
+            )
 
         def imitate(recipe: "Recipe") -> "Actor":
             video = human_video(recipe.env_id, recipe.human_scene(), recipe.motion(), size=imitator.size)
