@@ -13,7 +13,7 @@ from demos.types import freeze
 from envs.appearance import Dials
 from envs.errors import EnvError
 from envs.scene import Scene
-from envs.tabletop import CAMERAS, IN_HAND
+from envs.tabletop import CAMERAS, images_of
 
 FORMAT = 1
 """Version of `RecordingInfo`."""
@@ -63,7 +63,7 @@ class RecordingInfo:
     @property
     def images(self) -> tuple[str, ...]:
         """Names of the images in an observation, one of each camera."""
-        return ("image", IN_HAND)[: len(self.cameras)]
+        return images_of(self.cameras)
 
     def said(self) -> dict[str, Any]:
         """As JSON holds it. What is seen through the usual camera is said as it was before there was another one."""

@@ -57,6 +57,8 @@ EYE_FOVY = 70.0
 """Vertical field of view [degrees]."""
 EYE_NEAR = 0.01
 """What is nearer to it than this is not drawn [m]."""
+BEHIND_EYE = 1
+"""Group of the arm's geoms: they are behind that camera, and it saves its time."""
 FINGERTIP = "fingertip"
 """Name of the site between the fingertips."""
 FINGERS = ("finger_left", "finger_right")
@@ -167,7 +169,8 @@ def add_robot(spec: mujoco.MjSpec, fingers: Hand = closed_hand) -> None:
         body.add_joint(
             name=f"joint{i + 1}", axis=[0, 0, 1], range=JOINT_LIMITS[i], limited=True, armature=0.1, damping=1.0
         )
-        _capsule(body, fromto, radius, _WHITE if i % 2 == 0 else _DARK, _MASS[i])
+        link = _capsule(body, fromto, radius, _WHITE if i % 2 == 0 else _DARK, _MASS[i])
+        link.group = BEHIND_EYE
         actuator = spec.add_actuator(
             name=f"servo{i + 1}", target=f"joint{i + 1}", trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True
         )
@@ -188,8 +191,10 @@ def add_robot(spec: mujoco.MjSpec, fingers: Hand = closed_hand) -> None:
     hand.add_site(name=FINGERTIP, pos=[0, 0, TCP], size=[0.005] * 3, group=4)
 
 
-def _capsule(body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba: tuple, mass: float = 1.0) -> None:
-    body.add_geom(
+def _capsule(
+    body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba: tuple, mass: float = 1.0
+) -> mujoco.MjsGeom:
+    return body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_CAPSULE,
         fromto=fromto,
         size=[radius, 0, 0],

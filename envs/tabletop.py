@@ -20,6 +20,7 @@ from envs.nudge import FARTHEST, NEAR
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE, Camera
 from envs.robot import (
+    BEHIND_EYE,
     EYE,
     EYE_NEAR,
     FINGERS,
@@ -58,6 +59,16 @@ def check_cameras(cameras: Sequence[str]) -> tuple[str, ...]:
     if not isinstance(cameras, tuple | list) or tuple(cameras) not in CAMERAS:
         raise EnvError(f"cameras: got {cameras!r}, allowed {' or '.join(map(str, CAMERAS))}")
     return tuple(cameras)
+
+
+def images_of(cameras: Sequence[str]) -> tuple[str, ...]:
+    """Names of the images in an observation, one of each camera."""
+    return ("image", IN_HAND)[: len(cameras)]
+
+
+def camera_in_hand(model: mujoco.MjModel, height: int, width: int) -> Camera:
+    """Draws what the camera in the hand sees; arguments and errors as of `Camera`."""
+    return Camera(model, EYE, height, width, near=EYE_NEAR, hidden=[BEHIND_EYE])
 
 
 def held(flags: np.ndarray, duration: float) -> bool:
@@ -144,13 +155,10 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         self._split, self._size, self._n_objects = split, (height, width), n_objects
         self._dials, self._nudge = Dials.of(dials), nudge
         low, high = self._state_range()
-        self._images = {"image": (CAMERA, None)} | (
-            {IN_HAND: (EYE, EYE_NEAR)} if "hand" in check_cameras(cameras) else {}
-        )
-        self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
-            {name: spaces.Box(0, 255, (height, width, 3), np.uint8) for name in self._images}
-            | {"state": spaces.Box(low.astype(np.float32), high.astype(np.float32))}
-        )
+        self._seen_through = check_cameras(cameras)
+        images = {name: spaces.Box(0, 255, (height, width, 3), np.uint8) for name in images_of(self._seen_through)}
+        state = spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self.observation_space: spaces.Dict = spaces.Dict(images | {"state": state})  # type: ignore[assignment]
         self.action_space = spaces.Box(-1.0, 1.0, (self.n_actions,), np.float32)
         self._render_size = (render_size, render_size) if render_size else self._size
         self._cameras: dict[str, Camera] = {}
@@ -253,7 +261,10 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
 
     def _new_cameras(self, height: int, width: int) -> dict[str, Camera]:
         """One for each image of the observation, by its name."""
-        return {name: Camera(self._model, camera, height, width, near) for name, (camera, near) in self._images.items()}
+        cameras = {"image": Camera(self._model, CAMERA, height, width)}
+        if "hand" in self._seen_through:
+            cameras[IN_HAND] = camera_in_hand(self._model, height, width)
+        return cameras
 
     @abstractmethod
     def _info(self) -> dict[str, Any]:

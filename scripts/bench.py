@@ -103,8 +103,9 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     from demos.tasks import sample_task_set
     from envs.appearance import CAMERA
     from envs.render import Camera
-    from envs.robot import EYE, EYE_NEAR, HOME
+    from envs.robot import HOME
     from envs.scene import robot_model
+    from envs.tabletop import camera_in_hand
 
     one_thread()
     n_frames = 300
@@ -114,7 +115,7 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     for i, angle in enumerate(HOME):
         data.joint(f"joint{i + 1}").qpos = angle
     mujoco.mj_forward(model, data)
-    camera, eye = Camera(model, CAMERA, size, size), Camera(model, EYE, size, size, EYE_NEAR)
+    camera, eye = Camera(model, CAMERA, size, size), camera_in_hand(model, size, size)
     bare = mujoco.Renderer(model, size, size)
     for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
         bare.scene.flags[flag] = 0
