@@ -14,6 +14,7 @@ from demos.combinations import Pairs, check_pairs
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.executors import On
 from demos.storage import Dataset, open_dataset
+from envs.tabletop import CAMERAS
 
 SPLIT = "train"
 """Of the objects that are collected."""
@@ -81,6 +82,7 @@ def collect_for(
         size=common_size(imitators),
         n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
         n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
+        cameras=CAMERAS[any(imitator.wanted.hand for imitator in imitators)],
         workers=workers,
         on=on,
     )

@@ -331,7 +331,9 @@ class SetTrials:
     def run(self) -> list[list[Episode]]:
         """The episodes [goals][trials]."""
         tasks = self.tasks()
-        env = gymnasium.make(self.env_id, image_size=self.learner.size, disable_env_checker=True)
+        env = gymnasium.make(
+            self.env_id, image_size=self.learner.size, cameras=self.learner.cameras, disable_env_checker=True
+        )
         watch = self.learner.watch_told if self.video == "told" else self.learner.watch
         results = []
         shown = [tasks, *(replace(tasks, human_scene=scene) for scene in tasks.robot_scenes[self.trials :])]

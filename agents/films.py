@@ -23,14 +23,15 @@ def film(env_id: str, scene: Scene, policy: Policy, size: int) -> tuple[Episode,
         env_id: registered environment.
         scene: to act in.
         policy: adapted.
-        size: side of the film [px].
+        size: side of the film [px], of each camera that the policy looks through.
 
     Returns:
-        The episode, and uint8 [T, size, size, 3].
+        The episode, and uint8 [T, size, cameras * size, 3].
     """
     env = gymnasium.make(
         env_id,
         image_size=policy.imitator.size,
+        cameras=policy.imitator.cameras,
         render_mode="rgb_array",
         render_size=size,
         disable_env_checker=True,
@@ -48,7 +49,8 @@ def film(env_id: str, scene: Scene, policy: Policy, size: int) -> tuple[Episode,
 
 
 def film_beside_human(env_id: str, tasks: TaskSet, goal: int, policy: Policy, size: int) -> tuple[Episode, np.ndarray]:
-    """A film of the first trial of a task, to the right of the human's video; [T, size + label, about 2 size, 3]."""
+    """A film of the first trial of a task, to the right of the human's video; [T, size + label, about 2 size or,
+    of a policy that looks from the hand, 3 size, 3]."""
     shown = human_video(env_id, tasks.human_scene.with_goal(goal), tasks.motion(goal), size=size, fps=FPS).frames
     episode, done = film(env_id, tasks.robot_scenes[0].with_goal(goal), policy, size)
     verdict = "success" if episode.success else f"failed, {100 * episode.distance:.0f} cm away"

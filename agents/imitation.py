@@ -19,6 +19,7 @@ from demos.distribution import Wanted
 from demos.record import Actor
 from demos.types import Video
 from demos.video import resample, resize
+from envs.tabletop import CAMERAS, IN_HAND
 
 Perceive = Callable[[MetaParams, Tensor], Any]
 """(meta-parameters, images uint8 [n, size, size, 3]) -> what the adapted part of the policy sees of them, a pytree of
@@ -56,7 +57,8 @@ def at_each_step(policy: "Policy", look: Look) -> Actor:
         looked = look(observation, info) if wanted.looks or wanted.images == "every" or not seen else ()
         if wanted.images == "every" or not seen:
             seen[:] = [looked]
-        outputs = policy.outputs(seen[0], observation["state"], looked if wanted.looks else ())
+        hand = policy.look_from_hand(observation) if wanted.hand else ()
+        outputs = policy.outputs(seen[0], observation["state"], looked if wanted.looks else (), hand)
         return policy.bounded(outputs["action"][0]).cpu().numpy()
 
     return act
@@ -94,6 +96,7 @@ class Imitator(NamedTuple):
     learned_loss: of the inner step, where there is one, to be looked at.
     acts: how a policy acts in an episode.
     remember: fills the group `MEMORY`, if it has one, once the others are trained.
+    perceive_hand: what turns images of the camera in the hand into what the head sees of them, if it wants them.
     """
 
     learner: MetaLearner
@@ -106,17 +109,32 @@ class Imitator(NamedTuple):
     learned_loss: LearnedLoss | None = None
     acts: Acts = at_each_step
     remember: Remember = nothing
+    perceive_hand: Perceive | None = None
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Of the environment that it acts in."""
+        return CAMERAS[self.wanted.hand]
 
 
-def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = OURS) -> Task:
+def encode(
+    perceive: Perceive,
+    meta: MetaParams,
+    tasks: Task,
+    *,
+    units: Units = OURS,
+    perceive_hand: Perceive | None = None,
+) -> Task:
     """Perceives every image of a meta-batch at once: the `encode` of a learner, once `perceive` is bound.
 
     Args:
         perceive: see `Perceive`.
         meta: the meta-parameters.
         tasks: support uint8 [tasks, frames, H, W, 3]; query inputs "image" uint8 [tasks, n, H, W, 3] and "state"
-            [tasks, m, state]; and, if the policy looks again, "now" uint8 [tasks, k, H, W, 3], at the last k states.
+            [tasks, m, state]; and, if the policy looks again, "now" uint8 [tasks, k, H, W, 3], at the last k states;
+            and, if it looks from the hand, too, "hand", the same through the camera there.
         units: of the robot.
+        perceive_hand: see `Imitator`.
 
     Returns:
         The same tasks with a `View` as support and one as query inputs, and `scaled_targets`.
@@ -127,9 +145,11 @@ def encode(perceive: Perceive, meta: MetaParams, tasks: Task, *, units: Units = 
     video, *query = _apart(seen, [each.shape[:2] for each in images])
     # The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018).
     unknown = torch.zeros_like(state[:, :1]).expand(*tasks.support.shape[:2], -1)
-    return Task(
-        View(video, unknown), Example(View(query[0], state, *query[1:]), scaled_targets(tasks.query.targets, units))
-    )
+    view = View(query[0], state, *query[1:])
+    if perceive_hand is not None:
+        images = inputs["hand"]
+        view = view._replace(hand=_apart(perceive_hand(meta, images.flatten(0, 1)), [images.shape[:2]])[0])
+    return Task(View(video, unknown), Example(view, scaled_targets(tasks.query.targets, units)))
 
 
 def _apart(seen: Any, shapes: Sequence[torch.Size]) -> list[Any]:
@@ -157,6 +177,22 @@ class Policy:
         """What it sees of an image, uint8 [size, size, 3]."""
         return self.imitator.perceive(self.meta, torch.tensor(image[None], device=device_of(self.meta)))
 
+    @torch.no_grad()
+    def look_from_hand(self, observation: dict[str, np.ndarray]) -> Any:
+        """What it sees of the image of the camera in the hand, uint8 [size, size, 3].
+
+        Raises:
+            AgentError: there is none in the observation.
+        """
+        if IN_HAND not in observation:
+            raise AgentError(
+                f"observation: got {sorted(observation)}, allowed one with {IN_HAND!r}, of an environment with "
+                f"cameras={self.imitator.cameras}"
+            )
+        assert self.imitator.perceive_hand is not None
+        image = torch.tensor(observation[IN_HAND][None], device=device_of(self.meta))
+        return self.imitator.perceive_hand(self.meta, image)
+
     def scaled(self, state: np.ndarray) -> Tensor:
         """The robot's state, float32 [state or fewer], as the network takes it: [1, state].
 
@@ -169,10 +205,10 @@ class Policy:
         return scaled_state(padded, self.imitator.sizes.units)
 
     @torch.no_grad()
-    def outputs(self, seen: Any, state: np.ndarray, now: Any = ()) -> dict[str, Tensor]:
-        """All that the network computes from what `look` returned, and returns now, and the robot's state, as `scaled`
-        takes it."""
-        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), now))
+    def outputs(self, seen: Any, state: np.ndarray, now: Any = (), hand: Any = ()) -> dict[str, Tensor]:
+        """All that the network computes from what `look` returned, and returns now, what `look_from_hand` does, and the
+        robot's state, as `scaled` takes it."""
+        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), now, hand))
 
     def bounded(self, action: Tensor) -> Tensor:
         """Actions as they come out of the network, [..., action], in the robot's own units and inside their bounds."""

@@ -16,6 +16,7 @@ from agents.imitation import Imitator, adapt_to_videos
 from daml import MetaParams
 from demos.record import Actor
 from demos.types import Video
+from envs.tabletop import CAMERAS
 
 OneShotPolicy = Callable[[Video], Actor]
 """A policy of one's own: video -> who acts in one episode. It is called anew for every episode, so that an actor may
@@ -28,10 +29,14 @@ SIZE = 64
 
 @runtime_checkable
 class Learner(Protocol):
-    """Who is evaluated. size: side of the images that it watches and acts on [px]."""
+    """Who is evaluated. size: side of the images that it watches and acts on [px].  cameras: one of
+    `envs.tabletop.CAMERAS`, that it acts through."""
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
 
     def check(self, videos: int) -> None:
         """
@@ -63,6 +68,10 @@ class Imitation:
     def size(self) -> int:
         return self.imitator.size
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return self.imitator.cameras
+
     def check(self, videos: int) -> None:
         pass
 
@@ -79,6 +88,7 @@ class OneShot:
 
     policy: OneShotPolicy
     size: int = SIZE
+    cameras: tuple[str, ...] = CAMERAS[0]
 
     def check(self, videos: int) -> None:
         if videos > 1:

@@ -14,6 +14,7 @@ from agents.methods.both import both
 from agents.methods.conditioning import contextual, recurrent
 from agents.methods.contrastive import contrastive
 from agents.methods.fast import fast
+from agents.methods.handed import handed
 from agents.methods.looking import looking, looking_both
 from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
@@ -87,6 +88,7 @@ PRESETS: dict[str, Preset] = {
     "precise": PRECISE,
     "precise-temporal": replace(PRECISE, imitator=precise_temporal),
     "looking": replace(PRECISE, imitator=looking),
+    "handed": replace(PRECISE, imitator=handed),
     "looking-both": replace(PRECISE, imitator=looking_both),
     "paper": PAPER,
     "paper-small": SMALL,

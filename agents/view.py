@@ -82,11 +82,13 @@ def sizes_from(said: Any) -> Sizes:
 class View(NamedTuple):
     """seen: what was perceived of n images, a pytree of [n, ...].  state: [m, state], scaled: one of each image, m = n,
     or else all of the first one.  now: what was perceived at the time of the last k states, a pytree of [k, ...];
-    nothing of a policy that does not look again."""
+    nothing of a policy that does not look again.  hand: [k, ...], what was perceived then of what the camera in the
+    hand sees; nothing of a policy that does not look there."""
 
     seen: Any
     state: Tensor
     now: Any = ()
+    hand: Any = ()
 
 
 def scaled_state(state: Tensor, units: Units = OURS) -> Tensor:

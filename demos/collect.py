@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from envs.appearance import project
 from envs.nudge import FARTHEST
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
+from envs.tabletop import CAMERAS, check_cameras
 
 
 def describe(
@@ -32,11 +33,13 @@ def describe(
     n_glances: int = 0,
     n_lessons: int = 0,
     nudge: int = 0,
+    cameras: Sequence[str] = CAMERAS[0],
 ) -> DatasetInfo:
     """What a dataset of an environment holds. Arguments as in `collect`.
 
     Raises:
         DemoError: nobody demonstrates in that environment.
+        EnvError: there are no such cameras.
     """
     skill = find_skill(env_id)
     env = gymnasium.make(env_id, image_size=size, disable_env_checker=True)
@@ -58,6 +61,7 @@ def describe(
         n_lessons,
         told=skill.n_told,
         nudge=nudge,
+        hand=CAMERAS.index(check_cameras(cameras)),
     )
 
 
@@ -72,6 +76,7 @@ def collect(
     n_glances: int = 0,
     n_lessons: int = 0,
     nudge: int = 0,
+    cameras: Sequence[str] = CAMERAS[0],
     workers: int | None = None,
     on: On = "processes",
 ) -> Iterator[int]:
@@ -87,6 +92,7 @@ def collect(
         n_glances: further images of each set, see `demos.glances`.
         n_lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
         nudge: level of `envs.nudge.FARTHEST`: how far objects are moved while the robot is on its way.
+        cameras: one of `envs.tabletop.CAMERAS`, that the robot is seen through.
         workers: processes; one for each core when None.
         on: where demonstrations are made.
 
@@ -95,6 +101,7 @@ def collect(
 
     Raises:
         DemoError: an argument out of range, the folder holds something else, a process died, or as `executor`.
+        EnvError: there are no such cameras.
     """
     if n_sets < 1:
         raise DemoError(f"number of sets: got {n_sets}, allowed 1 or more")
@@ -112,7 +119,7 @@ def collect(
         raise DemoError(f"lessons: got {n_lessons}, allowed 0 or 1")
     if nudge not in range(len(FARTHEST)):
         raise DemoError(f"nudge: got {nudge}, allowed 0 to {len(FARTHEST) - 1}")
-    info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons, nudge)
+    info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons, nudge, cameras)
     with executor(on, workers or os.cpu_count() or 1) as each:
         dataset = create(folder, info)
         missing = dataset.missing()
@@ -145,7 +152,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         raise DemoError("demonstrations of a set: got a dataset of no environment, allowed one of a registered id")
     skill = find_skill(env_id)
     tasks = sample_task_set(info.seed, info.split, index, env_id=env_id, nudge=info.nudge)
-    env = gymnasium.make(env_id, image_size=info.size, disable_env_checker=True)
+    env = gymnasium.make(env_id, image_size=info.size, cameras=info.cameras, disable_env_checker=True)
     rng = np.random.default_rng(np.random.SeedSequence(info.seed, spawn_key=(99, index)))
     rows: dict[str, list[np.ndarray]] = defaultdict(list)
     for goal in range(info.n_goals):
@@ -157,6 +164,8 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
         told = skill.goal_points(human)[: skill.n_told]
         rows["goal_pixels"].append(project(human.look, told * [1, 1, 0.5]).ravel())
         rows["robot_frames"].append(episode.images)
+        if episode.hand_images is not None:
+            rows["hand_frames"].append(episode.hand_images)
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)
         rows["goal_points"].append(skill.goal_points(robot))

@@ -18,7 +18,7 @@ from demos.skills import find_skill
 from demos.storage import Dataset
 from demos.tasks import N_OBJECTS
 
-INPUTS = ("image", "state", "now")
+INPUTS = ("image", "state", "now", "hand")
 TARGETS = ("action", "pose", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
@@ -68,6 +68,7 @@ class Wanted(NamedTuple):
         fingertip ends, and nothing of any other point, as it also is where nobody knows the goal's points.
     placed: whether it cannot do without the goal's points.
     looks: so many of the later steps, the last ones, of which it sees the image, too.
+    hand: whether it also sees, at these, what the camera in the hand sees.
     glances: images of `demos.glances` for each task, besides its first image: it is asked where the goal is, but not to
         act.
     lessons: whether the robot shows the task (`demos.types.Demonstration`), with its actions, and not a human.
@@ -84,6 +85,7 @@ class Wanted(NamedTuple):
     glances: int = 0
     lessons: bool = False
     whole: int = 0
+    hand: bool = False
 
 
 class SetTasks:
@@ -108,8 +110,9 @@ class SetTasks:
 
         Raises:
             DemoError: the videos are shorter, a set has fewer glances, glances are not asked for besides first images,
-                there are no lessons, or no goal points where it takes them; or whole demonstrations are wanted, and
-                they are longer, or of another robot; or as `demos.combinations.goals_in`.
+                there are no lessons, no images of the hand, or no goal points where it takes them; or whole
+                demonstrations are wanted, and they are longer, or of another robot; or as
+                `demos.combinations.goals_in`.
         """
         info = dataset.info
         if not 2 <= wanted.frames <= info.video_frames:
@@ -125,6 +128,11 @@ class SetTasks:
             raise DemoError(
                 f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1, or a preset "
                 "that does without them, such as temporal"
+            )
+        if wanted.hand and not info.hand:
+            raise DemoError(
+                f"images of the hand: got none in {dataset.folder}, allowed a dataset collected with --cameras table "
+                "hand, or a preset that does without them, such as looking"
             )
         if wanted.placed and np.isnan(dataset["goal_points"]).any():
             raise DemoError(
@@ -154,11 +162,12 @@ class SetTasks:
 
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
-            3], "state" [tasks, states, state], and with looks "now" uint8 [tasks, looks, H, W, 3], what is seen at the
-            last of the states; targets "action" [tasks, states, action], "pose" [tasks, 1, points, 3]
-            [m], "end" [tasks, state], the demonstration's last state, and "shown_at" [tasks, told, 2], where the
-            places that the video tells are in its first frame, in [0, 1]. Glances come after the first image, so that
-            "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 + glances, points, 3]; and there are the targets
+            3], "state" [tasks, states, state], with looks "now" uint8 [tasks, looks, H, W, 3], what is seen at the last
+            of the states, and "hand", the same through the camera in the hand; targets "action" [tasks, states,
+            action], "pose" [tasks, 1, points, 3] [m], "end" [tasks, state], the demonstration's last state, and
+            "shown_at" [tasks, told, 2], where the places that the video tells are in its first frame, in [0, 1].
+            Glances come after the first image, so that "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 +
+            glances, points, 3]; and there are the targets
             "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With
             lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, steps, state];
             "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
@@ -190,6 +199,8 @@ class SetTasks:
         }
         if wanted.looks:
             rows["now"] = take("robot_frames", at, goal, steps[:, -wanted.looks :])
+        if wanted.hand:
+            rows["hand"] = take("hand_frames", at, goal, steps[:, -wanted.looks :])
         if wanted.lessons:
             rows |= {name: take(name, sets, goals) for name in LESSON}
         if wanted.glances:

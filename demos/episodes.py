@@ -137,7 +137,8 @@ def _read_arrays(path: Path, info: RecordingInfo) -> Recording:
     import h5py
 
     other = "time" if info.by == "human" else "state"
-    names = [f"observations/{name}" for name in ("image", other)]
+    observed = (*info.images, other)
+    names = [f"observations/{name}" for name in observed]
     names += ["actions", "rewards", "terminations", "truncations"]
     try:
         with h5py.File(path, "r") as file:
@@ -150,7 +151,7 @@ def _read_arrays(path: Path, info: RecordingInfo) -> Recording:
         raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, OverflowError) as error:
         raise DemoError(f"{path}: got no readable episode ({line(error)}), allowed {ALLOWED}") from error
-    observations = {name: arrays.pop(f"observations/{name}") for name in ("image", other)}
+    observations = {name: arrays.pop(f"observations/{name}") for name in observed}
     return Recording(info=info, observations=observations, **arrays)
 
 

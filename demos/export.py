@@ -16,7 +16,7 @@ from demos.recipe import Recipe
 from demos.recording import Recording, RecordingInfo
 from demos.storage import Dataset, open_dataset
 from demos.video import write_video
-from envs.tabletop import CONTROL_PERIOD
+from envs.tabletop import CONTROL_PERIOD, IN_HAND
 
 LIBRARIES = {"lerobot": "pyarrow", "robomimic": "h5py"}
 """Name of a layout -> the library that writes it."""
@@ -45,7 +45,7 @@ def export(folders: Sequence[Path], out: Path, layout: str) -> int:
     """Writes recordings as one dataset.
 
     Args:
-        folders: of recordings of a robot, all of one environment, with images of one size.
+        folders: of recordings of a robot, all of one environment, with images of one size of the same cameras.
         out: new folder.
         layout: key of `LIBRARIES`.
 
@@ -104,16 +104,25 @@ def _demonstration(dataset: Dataset, index: int, goal: int) -> Recording:
     info, steps = dataset.info, int(dataset.lengths[index, goal])
     assert info.env_id is not None
     recipe = Recipe(info.env_id, info.seed, info.split, index, goal, nudge=info.nudge)
-    frames, states, actions = (
-        dataset[f"robot_{name}"][index, goal, :steps] for name in ("frames", "states", "actions")
-    )
-    what = f"set {index}, goal {goal}"
+    names = {"image": "robot_frames", "state": "robot_states"} | ({IN_HAND: "hand_frames"} if info.hand else {})
+    seen = {name: dataset[array][index, goal, :steps] for name, array in names.items()}
     return Recording(
         RecordingInfo(
-            recipe, "expert", None, what, "", steps, 1 / CONTROL_PERIOD, (info.size, info.size), None, None, ""
+            recipe=recipe,
+            by="expert",
+            policy=None,
+            task=f"set {index}, goal {goal}",
+            scene="",
+            steps=steps,
+            fps=1 / CONTROL_PERIOD,
+            size=(info.size, info.size),
+            success=None,
+            distance=None,
+            mujoco="",
+            cameras=info.cameras,
         ),
-        {"image": np.concatenate([frames, frames[-1:]]), "state": np.concatenate([states, states[-1:]])},
-        actions,
+        {name: np.concatenate([rows, rows[-1:]]) for name, rows in seen.items()},
+        dataset["robot_actions"][index, goal, :steps],
         np.zeros(steps),
         np.zeros(steps, bool),
         np.arange(steps) == steps - 1,
@@ -128,7 +137,7 @@ def _alike(folders: Sequence[Path]) -> Iterator[Recording]:
         if recording.info.by == "human":
             raise DemoError(f"{folder}: got a human's recording, which has no actions, allowed a robot's")
         info = recording.info
-        kind = info.recipe.env_id, info.size, info.fps, recording.actions.shape[1:]
+        kind = info.recipe.env_id, info.size, info.cameras, info.fps, recording.actions.shape[1:]
         first = first or kind
         if kind != first:
             raise DemoError(f"{folder}: got {kind}, allowed {first} as in the others; export them one by one")

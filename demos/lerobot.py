@@ -5,7 +5,7 @@ meta/stats.json                               feature -> min, max, mean, std, co
 meta/tasks.parquet                            task in words -> task_index
 meta/episodes/chunk-000/file-000.parquet      where each episode is, and its own statistics
 data/chunk-000/file-000.parquet               a row for each step
-videos/observation.images.front/chunk-000/file-000.mp4
+videos/observation.images.front/chunk-000/file-000.mp4    and, with a camera in the hand, observation.images.hand
 
 A step is what was seen before an action, and the action: the observation after the last one is left out. Positions are
 in metres, angles in radians, actions in [-1, 1].
@@ -27,14 +27,15 @@ from daml.files import write_json
 from demos.recording import Recording
 from demos.tally import Tally, merged, tally_images, tally_rows
 from demos.video import write_video_601
-from envs.tabletop import GripperEnv
+from envs.tabletop import IN_HAND, GripperEnv
 
 VERSION = "v3.0"
 FILE_EPISODES = 100
 """Episodes in one data file and one video file."""
 CHUNK_FILES = 1000
 """Files in one folder."""
-CAMERA = "observation.images.front"
+CAMERAS = {"image": "observation.images.front", IN_HAND: "observation.images.hand"}
+"""Image in an observation -> its feature."""
 PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 NAMES = {"observation.state": GripperEnv.state_names, "action": GripperEnv.action_names}
 """Vector -> what its numbers are; an arm without a gripper has the first ones of them."""
@@ -63,9 +64,10 @@ def write(folder: Path, recordings: Iterable[Recording]) -> int:
             episodes.append(row | _statistics(tallies[-1]))
             total, frames = total + last.info.steps, frames + last.info.steps
         _write_table(folder / f"data/{PLACE.format(**place)}.parquet", pa.concat_tables(tables))
-        images = np.concatenate([recording.images[:-1] for recording in group])
-        # Its reader takes every video for BT.601, whatever the file says.
-        write_video_601(folder / f"videos/{CAMERA}/{PLACE.format(**place)}.mp4", images, group[0].info.fps)
+        for name in group[0].info.images:
+            images = np.concatenate([recording.observations[name][:-1] for recording in group])
+            # Its reader takes every video for BT.601, whatever the file says.
+            write_video_601(folder / f"videos/{CAMERAS[name]}/{PLACE.format(**place)}.mp4", images, group[0].info.fps)
     assert last is not None
     _write_table(folder / f"meta/episodes/{PLACE.format(chunk_index=0, file_index=0)}.parquet", _rows(episodes))
     _write_table(folder / "meta/tasks.parquet", _tasks(tasks))
@@ -125,7 +127,7 @@ def _info(recording: Recording, episodes: int, steps: int, tasks: int) -> dict[s
         name: {"dtype": "float32", "shape": [rows.shape[1]], "names": list(NAMES[name][: rows.shape[1]])}
         for name, rows in vectors.items()
     }
-    features[CAMERA] = {
+    film = {
         "dtype": "video",
         "shape": [height, width, 3],
         "names": ["height", "width", "channels"],
@@ -139,6 +141,7 @@ def _info(recording: Recording, episodes: int, steps: int, tasks: int) -> dict[s
             "has_audio": False,
         },
     }
+    features |= {CAMERAS[name]: film for name in info.images}
     features["next.reward"] = {"dtype": "float32", "shape": [1], "names": None}
     features["next.done"] = {"dtype": "bool", "shape": [1], "names": None}
     features["timestamp"] = {"dtype": "float32", "shape": [1], "names": None}
@@ -166,18 +169,16 @@ def _episode(recording: Recording, number: int, first: int, begin: float, place:
     row: dict[str, Any] = {"episode_index": number, "tasks": [recording.info.task], "length": steps}
     row |= {f"data/{name}": value for name, value in place.items()}
     row |= {"dataset_from_index": first, "dataset_to_index": first + steps}
-    row |= {f"videos/{CAMERA}/{name}": value for name, value in place.items()}
-    row |= {
-        f"videos/{CAMERA}/from_timestamp": begin,
-        f"videos/{CAMERA}/to_timestamp": begin + steps / recording.info.fps,
-    }
+    times = {"from_timestamp": begin, "to_timestamp": begin + steps / recording.info.fps}
+    for image in recording.info.images:
+        row |= {f"videos/{CAMERAS[image]}/{name}": value for name, value in (place | times).items()}
     return row | {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
 
 
 def _tallies(recording: Recording, columns: Columns) -> dict[str, Tally]:
     """Feature -> its numbers in an episode."""
     found = {name: tally_rows(rows) for name, rows in columns.items()}
-    return found | {CAMERA: tally_images(recording.images[:-1])}
+    return found | {CAMERAS[name]: tally_images(recording.observations[name][:-1]) for name in recording.info.images}
 
 
 def _statistics(tallies: dict[str, Tally]) -> dict[str, Any]:

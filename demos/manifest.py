@@ -6,7 +6,7 @@ files. No name that a file contains becomes a path.
 
 import hashlib
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from daml.files import write_json
 from demos.errors import DemoError
 from demos.recipe import Recipe, check_environment
 from demos.recording import FORMAT, RecordingInfo
+from envs.errors import EnvError
+from envs.tabletop import CAMERAS, check_cameras
 
 INFO = "recording.json"
 DATA = "data/main_data.hdf5"
@@ -28,7 +30,7 @@ ALLOWED = "a folder that `daml record` wrote"
 
 def write_info(folder: Path, info: RecordingInfo, sums: dict[str, str]) -> None:
     """Writes recording.json."""
-    said = asdict(info) | {"recipe": info.recipe.said(), "files": sums}
+    said = info.said() | {"files": sums}
     write_json(folder / INFO, said | {"checksum": checksum_of(said)})
 
 
@@ -70,7 +72,7 @@ def _info_from(path: Path, said: dict[str, Any]) -> RecordingInfo:
     names = {field.name for field in fields(RecordingInfo)}
     recipe, size = said.get("recipe"), said.get("size")
     of_recipe = {field.name for field in fields(Recipe)}
-    if set(said) != names or not isinstance(recipe, dict) or {*recipe, "nudge"} != of_recipe:
+    if {*said, "cameras"} != names or not isinstance(recipe, dict) or {*recipe, "nudge"} != of_recipe:
         raise DemoError(f"{path}: got other entries than a recording has, allowed {sorted(names)}")
     allowed: dict[str, tuple[type, ...]] = {
         **dict.fromkeys(("by", "task", "scene", "mujoco"), (str,)),
@@ -85,8 +87,12 @@ def _info_from(path: Path, said: dict[str, Any]) -> RecordingInfo:
             raise DemoError(f"{path}: got {name} {said[name]!r}, allowed {[t.__name__ for t in types]}")
     if not (isinstance(size, list) and len(size) == 2 and all(type(s) is int and 0 < s <= 8192 for s in size)):
         raise DemoError(f"{path}: got size {size!r}, allowed [height, width]")
+    try:
+        cameras = check_cameras(said.get("cameras", CAMERAS[0]))
+    except EnvError as error:
+        raise DemoError(f"{path}: {error}") from error
     check_environment(recipe["env_id"], named_in=path.parent)
-    return RecordingInfo(**said | {"recipe": Recipe(**recipe), "size": (size[0], size[1])})
+    return RecordingInfo(**said | {"recipe": Recipe(**recipe), "size": (size[0], size[1]), "cameras": cameras})
 
 
 def check_sum(folder: Path, name: str, sums: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from demos.skills import find_skill, id_of
 from demos.types import Demonstration, Episode
 from envs.reaching import CONTROL_PERIOD
 from envs.scene import Scene
+from envs.tabletop import IN_HAND
 
 Actor = Callable[[dict[str, np.ndarray], dict[str, Any]], np.ndarray]
 """(observation, info) -> action, or more numbers than that: an environment takes the first ones that it has."""
@@ -76,6 +77,7 @@ def record(
     observation, info = env.reset(options={"scene": scene})
     (n_actions,) = env.action_space.shape  # type: ignore[misc]
     images: list[np.ndarray] = []
+    hand_images: list[np.ndarray] = []
     states: list[np.ndarray] = []
     actions: list[np.ndarray] = []
     stages, aims = dict.fromkeys(find_skill(id_of(env)).stages, False), scene.layout.aims
@@ -83,6 +85,8 @@ def record(
     while not done and len(actions) != n_steps:
         action = actor(observation, info)[:n_actions]
         images.append(observation["image"])
+        if IN_HAND in observation:
+            hand_images.append(observation[IN_HAND])
         states.append(observation["state"])
         actions.append(action)
         observation, _, terminated, truncated, info = env.step(disturb(action) if disturb else action)
@@ -98,4 +102,5 @@ def record(
         stages=stages,
         aim=info[aims.kind] if aims else None,
         goal_done=info.get("goal_done"),
+        hand_images=np.stack(hand_images) if hand_images else None,
     )

@@ -1,5 +1,6 @@
 """Recording whole episodes: everything that goes into and comes out of an environment, and a film of it."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from demos.record import Actor, record
 from demos.recording import Recording, RecordingInfo
 from demos.skills import short_name
 from envs.scene import Scene
+from envs.tabletop import CAMERAS
 
 
 class Logbook(gymnasium.Wrapper):
@@ -38,10 +40,15 @@ class Logbook(gymnasium.Wrapper):
         return observation, reward, terminated, truncated, self.info
 
 
-def make_env(env_id: str, size: int | tuple[int, int], film_size: int) -> Logbook:
+def make_env(env_id: str, size: int | tuple[int, int], film_size: int, cameras: Sequence[str] = CAMERAS[0]) -> Logbook:
     """An environment with images of a size that is filmed at another one."""
     env = gymnasium.make(
-        env_id, image_size=size, render_mode="rgb_array", render_size=film_size, disable_env_checker=True
+        env_id,
+        image_size=size,
+        render_mode="rgb_array",
+        render_size=film_size,
+        cameras=cameras,
+        disable_env_checker=True,
     )
     return Logbook(env)
 
@@ -54,6 +61,7 @@ def record_robot(
     policy: str | None = None,
     size: int = 64,
     film_size: int = 256,
+    cameras: tuple[str, ...] = CAMERAS[0],
 ) -> tuple[Recording, np.ndarray]:
     """Records a robot.
 
@@ -63,12 +71,13 @@ def record_robot(
         by: what kind of actor that is.
         policy: its name, when it is a policy.
         size: side of the observed images [px].
-        film_size: side of the film [px].
+        film_size: side of the film [px], of each camera.
+        cameras: one of `envs.tabletop.CAMERAS`.
 
     Returns:
-        The recording, and its film uint8 [T + 1, film_size, film_size, 3].
+        The recording, and its film uint8 [T + 1, film_size, cameras * film_size, 3].
     """
-    env = make_env(recipe.env_id, size, film_size)
+    env = make_env(recipe.env_id, size, film_size, cameras)
     scene = recipe.robot_scene()
     try:
         episode = record(env, scene, actor)
@@ -84,6 +93,7 @@ def record_robot(
             success=episode.success,
             distance=episode.distance,
             mujoco=version("mujoco"),
+            cameras=cameras,
         )
         return log_of(env, info), np.stack(env.film)
     finally:

@@ -13,6 +13,7 @@ from demos.types import freeze
 from envs.appearance import Dials
 from envs.errors import EnvError
 from envs.scene import Scene
+from envs.tabletop import CAMERAS, images_of
 
 FORMAT = 1
 """Version of `RecordingInfo`."""
@@ -28,6 +29,7 @@ class RecordingInfo:
     recipe: of its scene.  by: who acted.  policy: which one, when it was a policy.  task: in words.  scene: digest of
     the scene.  steps: actions, or frames after the first one.  fps: steps a second.  size: height and width of the
     images [px].  success, distance: at the end, distance [m]; None for a human.  mujoco: version that computed it.
+    cameras: as `check_cameras_of`.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class RecordingInfo:
     distance: float | None
     mujoco: str
     format: int = FORMAT
+    cameras: tuple[str, ...] = CAMERAS[0]
 
     def __post_init__(self) -> None:
         if self.by not in ACTORS:
@@ -50,20 +53,31 @@ class RecordingInfo:
             raise DemoError(f"steps: got {self.steps}, allowed 1 to {MAX_STEPS}")
         if not 0 < self.fps < 1e4:
             raise DemoError(f"fps: got {self.fps}, allowed more than 0")
+        check_cameras_of(self.by, self.cameras)
 
     @property
     def name(self) -> str:
         """The folder's name."""
         return folder_name(self.recipe, self.by)
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images in an observation, one of each camera."""
+        return images_of(self.cameras)
+
+    def said(self) -> dict[str, Any]:
+        """As JSON holds it. What is seen through the usual camera is said as it was before there was another one."""
+        said = asdict(self) | {"recipe": self.recipe.said()}
+        return {name: value for name, value in said.items() if name != "cameras" or value != CAMERAS[0]}
+
 
 @dataclass(frozen=True)
 class Recording:
     """One episode.
 
-    observations: of a robot "image" uint8 [T + 1, H, W, 3] and "state" float32 [T + 1, n], before each action and at
-    the end; of a human "image" and "time" float32 [T + 1, 1] [s].  actions: float32 [T, m]; m = 0 for a human.
-    rewards: float64 [T].  terminations, truncations: bool [T].
+    observations: of a robot `RecordingInfo.images` uint8 [T + 1, H, W, 3] and "state" float32 [T + 1, n], before each
+    action and at the end; of a human "image" and "time" float32 [T + 1, 1] [s].  actions: float32 [T, m]; m = 0 for a
+    human.  rewards: float64 [T].  terminations, truncations: bool [T].
     """
 
     info: RecordingInfo
@@ -79,12 +93,13 @@ class Recording:
             _check(name, array, steps + 1)
         for name in ("actions", "rewards", "terminations", "truncations"):
             _check(name, getattr(self, name), steps)
-        image = self.observations.get("image")
-        if image is None or image.dtype != np.uint8 or image.shape[1:] != (*self.info.size, 3):
-            raise DemoError(f"images: got {_what(image)}, allowed uint8 {(steps + 1, *self.info.size, 3)}")
-        other = "time" if self.info.by == "human" else "state"
-        if set(self.observations) != {"image", other}:
-            raise DemoError(f"observations: got {sorted(self.observations)}, allowed {['image', other]}")
+        for name in self.info.images:
+            image = self.observations.get(name)
+            if image is None or image.dtype != np.uint8 or image.shape[1:] != (*self.info.size, 3):
+                raise DemoError(f"images: got {_what(image)}, allowed uint8 {(steps + 1, *self.info.size, 3)}")
+        names = [*self.info.images, "time" if self.info.by == "human" else "state"]
+        if set(self.observations) != set(names):
+            raise DemoError(f"observations: got {sorted(self.observations)}, allowed {names}")
         arrays = ("actions", "rewards", "terminations", "truncations")
         freeze(self, **{name: getattr(self, name) for name in arrays})
         for array in self.observations.values():
@@ -94,6 +109,17 @@ class Recording:
     def images(self) -> np.ndarray:
         """uint8 [T + 1, H, W, 3]."""
         return self.observations["image"]
+
+
+def check_cameras_of(by: str, cameras: tuple[str, ...]) -> None:
+    """Refuses cameras that one of `ACTORS` is not seen through.
+
+    Raises:
+        DemoError: they are not of `envs.tabletop.CAMERAS`; or a human has one in the hand.
+    """
+    allowed = CAMERAS[:1] if by == "human" else CAMERAS
+    if cameras not in allowed:
+        raise DemoError(f"cameras: got {cameras}, allowed {' or '.join(map(str, allowed))} for a recording by {by}")
 
 
 def folder_name(recipe: Recipe, by: str) -> str:
@@ -109,7 +135,8 @@ def env_arguments(info: RecordingInfo) -> dict[str, Any]:
     """What its environment is made with, as JSON holds it: scenes that are drawn in it are of the recording's kind."""
     size, dials = list(info.size), asdict(Dials())
     nudge = {"nudge": info.recipe.nudge} if info.recipe.nudge else {}
-    return {"split": info.recipe.split, "image_size": size, "n_objects": N_OBJECTS, "dials": dials} | nudge
+    cameras = {"cameras": list(info.cameras)} if info.cameras != CAMERAS[0] else {}
+    return {"split": info.recipe.split, "image_size": size, "n_objects": N_OBJECTS, "dials": dials} | nudge | cameras
 
 
 def check_scene(info: RecordingInfo) -> Scene:

@@ -44,7 +44,7 @@ def replay(recording: Recording, film_size: int) -> tuple[Deviation, np.ndarray]
         film_size: side of the film [px].
 
     Returns:
-        The deviation, and the film uint8 [T, film_size, film_size, 3].
+        The deviation, and the film uint8 [T, film_size, cameras * film_size, 3].
 
     Raises:
         DemoError: the environment or the scene is not the one that was recorded.
@@ -56,7 +56,7 @@ def replay(recording: Recording, film_size: int) -> tuple[Deviation, np.ndarray]
 
 
 def _act_again(recording: Recording, scene: Scene, film_size: int) -> tuple[Deviation, np.ndarray]:
-    env = make_env(recording.info.recipe.env_id, recording.info.size, film_size)
+    env = make_env(recording.info.recipe.env_id, recording.info.size, film_size, recording.info.cameras)
     try:
         got = recording.actions.shape[1:], recording.observations["state"].shape[1:]
         allowed = env.action_space.shape, env.observation_space["state"].shape  # type: ignore[index]
@@ -72,7 +72,10 @@ def _act_again(recording: Recording, scene: Scene, film_size: int) -> tuple[Devi
             metres=float(states[:, ~angles].max(initial=0)),
             radians=float(states[:, angles].max(initial=0)),
             reward=float(_difference(env.rewards, recording.rewards).max()),
-            pixels=_pixels([o["image"] for o in env.observations], recording.images),
+            pixels=max(
+                _pixels([o[name] for o in env.observations], recording.observations[name])
+                for name in recording.info.images
+            ),
             success=bool(env.info["is_success"]),
         )
         return deviation, np.stack(env.film)

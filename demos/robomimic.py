@@ -4,6 +4,7 @@ data/                attrs: total (steps), env_args (JSON: name, type and argume
 data/demo_0/         attrs: num_samples, task
     actions [T, m]   rewards [T]   dones [T]   states [T, n]: what the robot observes of itself
     obs/image [T, H, W, 3]   obs/state [T, n]   next_obs/...: the same, one step later
+    obs/image_hand [T, H, W, 3], with a camera in the hand
 mask/train, mask/valid   names of demonstrations: every tenth validates, of fewer the last one, a single one trains
 
 env_args names the environment as "envs:ID": Gymnasium imports `envs`, which registers it, and nobody else has to. An

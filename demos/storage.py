@@ -6,6 +6,7 @@ human_frames.npy    uint8   [sets, goals, video frames, size, size, 3]
 goal_pixels.npy     float32 [sets, goals, 2 * told]  where the places that the human's video tells are in it, (x, y) in
                                                      [0, 1], the goal object's first
 robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
+hand_frames.npy     uint8   [sets, goals, steps, size, size, 3]  what the camera in the hand sees; if "hand"
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
 goal_points.npy     float32 [sets, goals, points, 3]  what a policy should know of the robot's scene [m]
@@ -36,6 +37,7 @@ from daml.folders import visible
 from demos.errors import DemoError
 from demos.glances import TABLE_POINTS
 from demos.skills import find_skill
+from envs.tabletop import CAMERAS
 
 FORMAT = 5
 """Version of the layout above."""
@@ -54,7 +56,8 @@ class DatasetInfo:
     in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's scene, of each task: 0
     or 1.  ragged: 1 where sets have different numbers of goals, or demonstrations of steps, or may have.  held_out: so
     many sets, the last ones, are for evaluation alone.  fingertip: which numbers of the state are its x, y and z [m];
-    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.
+    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.  hand: 1 where they
+    are also seen through the camera in the hand.
     """
 
     env_id: str | None
@@ -76,6 +79,12 @@ class DatasetInfo:
     held_out: int = 0
     fingertip: tuple[int, ...] = (0, 1, 2)
     nudge: int = 0
+    hand: int = 0
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """That demonstrations are seen through."""
+        return CAMERAS[self.hand]
 
     def arrays(self) -> dict[str, tuple[type, tuple[int, ...]]]:
         """Name -> (dtype, shape) of every array."""
@@ -88,6 +97,8 @@ class DatasetInfo:
             "robot_actions": (np.float32, (*lead, self.steps, self.action)),
             "goal_points": (np.float32, (*lead, self.points, 3)),
         }
+        if self.hand:
+            arrays["hand_frames"] = arrays["robot_frames"]
         if self.ragged:
             arrays["lengths"] = (np.int64, lead)
         if self.lessons:

@@ -70,9 +70,10 @@ class Demonstration(Video):
 class Episode:
     """What a robot saw and did.
 
-    images: uint8 [T, H, W, 3].  states: float32 [T, 10 or 11], as the environment observes them.  actions: float32 [T,
-    3 or 4].  success: at the end.  right_object: whether the object that was acted upon was the goal, at the end.
-    distance: as the environment tells it, at the end [m].  stages: of the task, and whether each was passed.
+    images: uint8 [T, H, W, 3].  hand_images: the same of the camera in the hand; None without it.  states: float32 [T,
+    10 or 11], as the environment observes them.  actions: float32 [T, 3 or 4].  success: at the end.  right_object:
+    whether the object that was acted upon was the goal, at the end.  distance: as the environment tells it, at the end
+    [m].  stages: of the task, and whether each was passed.
     aim, goal_done: where goals have two parts, the second one (`envs.scene.Aims`) as it was done with the object that
     was acted upon, and the number of the goal that was done, at the end; -1 for none.
     """
@@ -86,6 +87,7 @@ class Episode:
     stages: dict[str, bool] = field(default_factory=dict)
     aim: int | None = None
     goal_done: int | None = None
+    hand_images: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         images, states, actions = map(np.asarray, (self.images, self.states, self.actions))

@@ -8,6 +8,7 @@ import importlib
 import os
 import threading
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -85,12 +86,22 @@ def _refuse_in_fork() -> None:
 class Camera:
     """Draws one model through one fixed camera, in the thread that made it."""
 
-    def __init__(self, model: mujoco.MjModel, camera: str, height: int, width: int) -> None:
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        camera: str,
+        height: int,
+        width: int,
+        near: float | None = None,
+        hidden: Sequence[int] = (),
+    ) -> None:
         """
         Args:
             model: what to draw; its offscreen size is set to the image's.
             camera: name of a camera of the model.
             height, width: of the image [px].
+            near: what is nearer to the camera is not drawn [m]; as the model says when None.
+            hidden: groups of geoms that are not drawn.
 
         Raises:
             RenderError: no OpenGL context, a fork of a process that had rendered, or too large an image.
@@ -100,6 +111,7 @@ class Camera:
         self._opengl = _opengl()
         self._opengl.make_current()
         self._model = model
+        self._near = model.vis.map.znear if near is None else near / model.stat.extent
         # The offscreen buffer is cleared for every image: no larger than needed.
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
@@ -110,6 +122,7 @@ class Camera:
         self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._view.fixedcamid = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         self._option = mujoco.MjvOption()
+        self._option.geomgroup[list(hidden)] = 0
         self._rect = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
 
@@ -137,6 +150,7 @@ class Camera:
             RenderError: in a fork of the process that made the camera.
         """
         _refuse_in_fork()
+        self._model.vis.map.znear = self._near  # another camera of the same model may have another
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )

@@ -47,6 +47,18 @@ HOME = np.array([0.0, -0.6, 0.0, -2.6, 0.0, 2.0, 0.785])
 JOINTS_IN_MIRROR = ((-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0), (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.pi / 2))
 """Factors and then summands [rad] that turn joint angles into those of the same posture in the mirror at the plane y =
 0. The last joint turns about the angle at which the hand is mounted."""
+EYE = "hand"
+"""Name of the camera that is fixed to the hand."""
+EYE_POSITION = (0.075, 0.0, 0.035)
+"""In the hand's frame [m]: in front of it, between its middle and the fingertips, out of the way of what it holds."""
+EYE_TILT = np.radians(16)
+"""It looks along the fingers, and so much towards them [rad]."""
+EYE_FOVY = 70.0
+"""Vertical field of view [degrees]."""
+EYE_NEAR = 0.01
+"""What is nearer to it than this is not drawn [m]."""
+BEHIND_EYE = 1
+"""Group of the arm's geoms: they are behind that camera, and it saves its time."""
 FINGERTIP = "fingertip"
 """Name of the site between the fingertips."""
 FINGERS = ("finger_left", "finger_right")
@@ -157,7 +169,8 @@ def add_robot(spec: mujoco.MjSpec, fingers: Hand = closed_hand) -> None:
         body.add_joint(
             name=f"joint{i + 1}", axis=[0, 0, 1], range=JOINT_LIMITS[i], limited=True, armature=0.1, damping=1.0
         )
-        _capsule(body, fromto, radius, _WHITE if i % 2 == 0 else _DARK, _MASS[i])
+        link = _capsule(body, fromto, radius, _WHITE if i % 2 == 0 else _DARK, _MASS[i])
+        link.group = BEHIND_EYE
         actuator = spec.add_actuator(
             name=f"servo{i + 1}", target=f"joint{i + 1}", trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True
         )
@@ -172,11 +185,16 @@ def add_robot(spec: mujoco.MjSpec, fingers: Hand = closed_hand) -> None:
     box = mujoco.mjtGeom.mjGEOM_BOX
     hand.add_geom(type=box, size=[0.03, 0.08, 0.025], pos=[0, 0, 0.03], rgba=_WHITE, mass=0.5, contype=1, conaffinity=1)
     fingers(hand, spec)
+    # Its right is the hand's y; up in the image is away from the fingers.
+    up = (np.cos(EYE_TILT), 0, np.sin(EYE_TILT))
+    hand.add_camera(name=EYE, pos=EYE_POSITION, xyaxes=[0, 1, 0, *up], fovy=EYE_FOVY)
     hand.add_site(name=FINGERTIP, pos=[0, 0, TCP], size=[0.005] * 3, group=4)
 
 
-def _capsule(body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba: tuple, mass: float = 1.0) -> None:
-    body.add_geom(
+def _capsule(
+    body: mujoco.MjsBody, fromto: Sequence[float], radius: float, rgba: tuple, mass: float = 1.0
+) -> mujoco.MjsGeom:
+    return body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_CAPSULE,
         fromto=fromto,
         size=[radius, 0, 0],

@@ -1,10 +1,10 @@
-"""What the environments share: a robot at a table, seen by one camera, moved by fingertip velocities.
+"""What the environments share: a robot at a table, seen by a camera, moved by fingertip velocities.
 
 A task is a subclass that says what it measures and when it has succeeded, and nothing else.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +20,9 @@ from envs.nudge import FARTHEST, NEAR
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE, Camera
 from envs.robot import (
+    BEHIND_EYE,
+    EYE,
+    EYE_NEAR,
     FINGERS,
     FINGERTIP,
     GRIPPER_OPENING,
@@ -30,6 +33,8 @@ from envs.robot import (
 )
 from envs.scene import Layout, Scene, robot_model, robot_spec, sample_scene
 
+CAMERAS = (("table",), ("table", "hand"))
+"""What an environment can be seen through: the camera across the table, or that one and the one in the hand."""
 CONTROL_PERIOD = 0.1
 """Time of one `step` [s]."""
 MAX_SPEED = 0.4
@@ -39,7 +44,31 @@ WORKSPACE = (np.array([0.25, -0.35, 0.02]), np.array([0.75, 0.35, 0.45]))
 GRIP_WORKSPACE = (np.array([0.25, -0.35, 0.006]), WORKSPACE[1])
 """The same for fingers that go down around what stands on the table [m]."""
 
+IN_HAND = "image_hand"
+"""Name of what the camera in the hand sees, in an observation."""
+
 _MARGIN = 0.15  # [m], servo lag and contacts carry the fingertip a little past the commanded position
+
+
+def check_cameras(cameras: Sequence[str]) -> tuple[str, ...]:
+    """The cameras as one of `CAMERAS`, which JSON may hold as a list.
+
+    Raises:
+        EnvError: they are none of them.
+    """
+    if not isinstance(cameras, tuple | list) or tuple(cameras) not in CAMERAS:
+        raise EnvError(f"cameras: got {cameras!r}, allowed {' or '.join(map(str, CAMERAS))}")
+    return tuple(cameras)
+
+
+def images_of(cameras: Sequence[str]) -> tuple[str, ...]:
+    """Names of the images in an observation, one of each camera."""
+    return ("image", IN_HAND)[: len(cameras)]
+
+
+def camera_in_hand(model: mujoco.MjModel, height: int, width: int) -> Camera:
+    """Draws what the camera in the hand sees; arguments and errors as of `Camera`."""
+    return Camera(model, EYE, height, width, near=EYE_NEAR, hidden=[BEHIND_EYE])
 
 
 def held(flags: np.ndarray, duration: float) -> bool:
@@ -51,7 +80,8 @@ def held(flags: np.ndarray, duration: float) -> bool:
 class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
     """A 7-joint arm among several objects on a table.
 
-    Observation: "image" uint8 [H, W, 3]; "state" float32 [10]: fingertip position (3) [m], joint angles (7) [rad].
+    Observation: "image" uint8 [H, W, 3]; "state" float32 [10]: fingertip position (3) [m], joint angles (7) [rad]; and
+    with the camera in the hand "image_hand" uint8 [H, W, 3].
     Velocities are left out: a cloned policy would copy its own last action from them.
     Action: float32 [3] in [-1, 1]: fingertip velocity in units of `MAX_SPEED`.
     Reward: minus info["distance"].  The episode is truncated after `time_limit`; it never terminates.
@@ -91,6 +121,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         nudge: int = 0,
         render_mode: str | None = None,
         render_size: int | None = None,
+        cameras: Sequence[str] = CAMERAS[0],
     ) -> None:
         """
         Args:
@@ -100,7 +131,8 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
             dials: how far the look may vary; also by name, as JSON holds them.
             nudge: level of `envs.nudge.FARTHEST`: how far objects are moved while the robot is on its way.
             render_mode: None or "rgb_array".
-            render_size: side of what `render` returns [px]; the observation's size when None.
+            render_size: side of what `render` returns, of each camera [px]; the observation's size when None.
+            cameras: one of `CAMERAS`.
 
         Raises:
             EnvError: an argument outside what is allowed.
@@ -123,16 +155,14 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         self._split, self._size, self._n_objects = split, (height, width), n_objects
         self._dials, self._nudge = Dials.of(dials), nudge
         low, high = self._state_range()
-        self.observation_space: spaces.Dict = spaces.Dict(  # type: ignore[assignment]
-            {
-                "image": spaces.Box(0, 255, (height, width, 3), np.uint8),
-                "state": spaces.Box(low.astype(np.float32), high.astype(np.float32)),
-            }
-        )
+        self._seen_through = check_cameras(cameras)
+        images = {name: spaces.Box(0, 255, (height, width, 3), np.uint8) for name in images_of(self._seen_through)}
+        state = spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self.observation_space: spaces.Dict = spaces.Dict(images | {"state": state})  # type: ignore[assignment]
         self.action_space = spaces.Box(-1.0, 1.0, (self.n_actions,), np.float32)
         self._render_size = (render_size, render_size) if render_size else self._size
-        self._camera: Camera | None = None
-        self._film_camera: Camera | None = None
+        self._cameras: dict[str, Camera] = {}
+        self._film_cameras: dict[str, Camera] = {}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -171,14 +201,14 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         self._data.qpos[self._joints] = self._data.ctrl[:N_JOINTS] = angles
         mujoco.mj_forward(self._model, self._data)
         self._begin()
-        self._camera = Camera(self._model, CAMERA, *self._size)
+        self._cameras = self._new_cameras(*self._size)
         self._progress: list[Any] = []
         self._steps = 0
         return self._observation(), self._info() | {"is_success": False}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Does `action` [n_actions] for `CONTROL_PERIOD`."""
-        if self._camera is None:
+        if not self._cameras:
             raise EnvError("step: got an environment that was not reset or is closed, allowed after reset")
         action = np.asarray(action, float)
         if action.shape != (self.n_actions,) or not np.isfinite(action).all():
@@ -195,22 +225,22 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         return self._observation(), -info["distance"], False, truncated, info
 
     def render(self) -> np.ndarray | None:
-        """What the observation shows, at `render_size`, when render_mode is "rgb_array"."""
-        if self.render_mode is None or self._camera is None:
+        """The observation's images beside each other, at `render_size`, when render_mode is "rgb_array"."""
+        if self.render_mode is None or not self._cameras:
             return None
-        if self._film_camera is None:
-            self._film_camera = Camera(self._model, CAMERA, *self._render_size)
-        return self._film_camera.draw(self._data)
+        if not self._film_cameras:
+            self._film_cameras = self._new_cameras(*self._render_size)
+        return np.concatenate([camera.draw(self._data) for camera in self._film_cameras.values()], axis=1)
 
     def objects_seen(self) -> np.ndarray:
-        """Which object is at every pixel of the observation: int [H, W], -1 for none. No policy is given it.
+        """Which object is at every pixel of "image": int [H, W], -1 for none. No policy is given it.
 
         Raises:
             EnvError: not reset yet, or closed.
         """
-        if self._camera is None:
+        if not self._cameras:
             raise EnvError("objects_seen: got an environment that was not reset or is closed, allowed after reset")
-        seen = self._camera.segment(self._data)
+        seen = self._cameras["image"].segment(self._data)
         bodies = [self._model.body(f"object{i}").id for i in range(len(self.scene.objects))]
         return np.select([seen == body for body in bodies], range(len(bodies)), -1)
 
@@ -220,15 +250,21 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Raises:
             EnvError: not reset yet, or there is something at `folder` already.
         """
-        if self._camera is None:
+        if not self._cameras:
             raise EnvError("save: got an environment that was not reset or is closed, allowed after reset")
         return write_mjcf(folder, robot_spec(self.standing), self._data)
 
     def close(self) -> None:
-        for camera in (self._camera, self._film_camera):
-            if camera is not None:
-                camera.close()
-        self._camera = self._film_camera = None
+        for camera in (*self._cameras.values(), *self._film_cameras.values()):
+            camera.close()
+        self._cameras, self._film_cameras = {}, {}
+
+    def _new_cameras(self, height: int, width: int) -> dict[str, Camera]:
+        """One for each image of the observation, by its name."""
+        cameras = {"image": Camera(self._model, CAMERA, height, width)}
+        if "hand" in self._seen_through:
+            cameras[IN_HAND] = camera_in_hand(self._model, height, width)
+        return cameras
 
     @abstractmethod
     def _info(self) -> dict[str, Any]:
@@ -290,11 +326,10 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         return self._data.site(FINGERTIP).xpos.copy()
 
     def _observation(self) -> dict[str, np.ndarray]:
-        assert self._camera is not None
         space = self.observation_space["state"]
         assert isinstance(space, spaces.Box)
         state = np.clip(self._state(), space.low, space.high, dtype="f4")
-        return {"image": self._camera.draw(self._data), "state": state}
+        return {name: camera.draw(self._data) for name, camera in self._cameras.items()} | {"state": state}
 
 
 class GripperEnv(TabletopEnv):

@@ -93,7 +93,7 @@ class Bench:
 
 
 def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
-    """Median frames a second of a bare renderer, of ours, and of a collected set."""
+    """Median frames a second of a bare renderer, of ours, of both cameras together, and of a collected set."""
     os.environ.setdefault("MUJOCO_GL", "egl")  # for the bare one; read when mujoco is imported
     import mujoco
     import numpy as np
@@ -105,6 +105,7 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     from envs.render import Camera
     from envs.robot import HOME
     from envs.scene import robot_model
+    from envs.tabletop import camera_in_hand
 
     one_thread()
     n_frames = 300
@@ -114,7 +115,7 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     for i, angle in enumerate(HOME):
         data.joint(f"joint{i + 1}").qpos = angle
     mujoco.mj_forward(model, data)
-    camera = Camera(model, CAMERA, size, size)
+    camera, eye = Camera(model, CAMERA, size, size), camera_in_hand(model, size, size)
     bare = mujoco.Renderer(model, size, size)
     for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
         bare.scene.flags[flag] = 0
@@ -130,6 +131,12 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
             camera.draw(data)
         return n_frames
 
+    def draw_both() -> int:
+        for _ in range(n_frames):
+            camera.draw(data)
+            eye.draw(data)
+        return n_frames
+
     def collect() -> int:
         demonstrate_set(info, 0)
         return info.n_goals * (info.video_frames + info.steps)
@@ -137,6 +144,7 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
     contestants: dict[str, Callable[[], int]] = {
         "bare mujoco.Renderer": draw_bare,
         "rendering for collection": draw_ours,
+        "the same, and the hand's camera": draw_both,
         "collection, physics and experts": collect,
     }
     rates: dict[str, list[float]] = {name: [] for name in contestants}
@@ -147,6 +155,7 @@ def bench_render(env_name: str, size: int, rounds: int) -> dict[str, float]:
             rates[name].append(frames / (time.perf_counter() - started))
     bare.close()
     camera.close()
+    eye.close()
     return {name: float(np.median(values)) for name, values in rates.items()}
 
 

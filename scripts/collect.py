@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from scripts.common import ENVIRONMENTS, as_file, console, cores, env_id
-from scripts.inputs import Count, Env, Folder, Natural, Nudge, On, Seed, Side, Split, Within, Writable
+from scripts.inputs import Cameras, Count, Env, Folder, Natural, Nudge, On, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Collect:
     """1: also the robot's own demonstrations where the human's are, which --preset mil learns from."""
     nudge: Nudge = 0
     """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""
+    cameras: Cameras = ("table",)
     workers: Count | None = None
     """Processes; one for each core when not given."""
     on: On = "processes"
@@ -74,6 +75,7 @@ class Collect:
                 n_glances=self.glances,
                 n_lessons=self.lessons,
                 nudge=self.nudge,
+                cameras=self.cameras,
                 workers=self.workers,
                 on=self.on,
             ):

@@ -85,6 +85,11 @@ Side = Annotated[int, Within(8, 1280)]
 """Of a square picture [px]; the renderer draws none that is larger."""
 Nudge = Annotated[int, Within(0, 2)]
 """How far objects are moved while the robot is on its way: a level of the gap of that name (docs/gap.md)."""
+Cameras = Annotated[
+    tuple[Literal["table", "hand"], ...],
+    arg(help="That the robot is seen through: table, or table and hand (docs/envs/cameras.md)."),
+]
+"""What `envs.tabletop.check_cameras` takes."""
 Split = Literal["train", "val", "test", "test-textures", "test-shapes"]
 """Of the objects."""
 Pairs = Literal["all", "seen", "held-out"]

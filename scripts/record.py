@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scripts.common import console, env_id, policy_for
-from scripts.inputs import Count, Env, Folder, Natural, Nudge, Seed, Side, Split
+from scripts.inputs import Cameras, Count, Env, Folder, Natural, Nudge, Seed, Side, Split
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ class Record:
     """Number of the robot's scene of each task: other positions, light and camera."""
     nudge: Nudge = 0
     """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""
+    cameras: Cameras = ("table",)
     seed: Seed = 0
     """Of objects, scenes and motions."""
     size: Side = 256
-    """Side of the film [px]."""
+    """Side of the film, of each camera [px]."""
     out: Folder = Path("recordings")
     """Folder for the episodes."""
 
@@ -59,9 +60,10 @@ class Record:
         from demos.errors import DemoError
         from demos.manifest import read_info
         from demos.recipe import Recipe
-        from demos.recording import folder_name
+        from demos.recording import check_cameras_of, folder_name
         from demos.tasks import task_of
 
+        check_cameras_of(self.by, self.cameras)
         environment = env_id(self.env)
         recipes = [
             Recipe(environment, self.seed, self.split, *task_of(environment, number), self.trial, self.nudge)
@@ -78,6 +80,11 @@ class Record:
                     if info.policy != self.policy_name:
                         raise DemoError(
                             f"recording {folder}: got one of the policy {info.policy}, allowed {self.policy_name}; "
+                            "choose another --out"
+                        )
+                    if info.cameras != self.cameras:
+                        raise DemoError(
+                            f"recording {folder}: got one through the cameras {info.cameras}, allowed {self.cameras}; "
                             "choose another --out"
                         )
                 else:
@@ -103,7 +110,13 @@ class Record:
         if self.by == "human":
             return record_human(recipe, size=side, fps=HUMAN_FPS, film_size=self.size)
         return record_robot(
-            recipe, make_actor(recipe), by=self.by, policy=self.policy_name, size=side, film_size=self.size
+            recipe,
+            make_actor(recipe),
+            by=self.by,
+            policy=self.policy_name,
+            size=side,
+            film_size=self.size,
+            cameras=self.cameras,
         )
 
     def _actor(self) -> "tuple[Callable[[Recipe], Actor], int]":
@@ -112,10 +125,16 @@ class Record:
 
         if self.policy_name is None:
             return lambda recipe: expert(recipe.env_id), SIZE
+        from agents.errors import AgentError
         from demos.human import human_video
 
         stored = policy_for(self.env, self.policy)
         imitator = stored.imitator()
+        if not {*imitator.cameras} <= {*self.cameras}:
+            raise AgentError(
+                f"cameras: got {self.cameras}, allowed {imitator.cameras}, through which the policy {self.policy_name} "
+                "looks"
+            )
 
         def imitate(recipe: "Recipe") -> "Actor":
             video = human_video(recipe.env_id, recipe.human_scene(), recipe.motion(), size=imitator.size)

@@ -11,9 +11,9 @@ from daml import Example, MetaParams, Task
 N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 64
 
 
-def some_tasks(seed: int = 0, looks: int = 0) -> Task:
+def some_tasks(seed: int = 0, looks: int = 0, hand: bool = False) -> Task:
     """Random images and targets in the shapes that a dataset gives. looks: with the images of so many of the last
-    states, besides the first one."""
+    states, besides the first one.  hand: and with those of the camera in the hand."""
     rng = np.random.default_rng(seed)
 
     def images(frames: int) -> torch.Tensor:
@@ -28,12 +28,15 @@ def some_tasks(seed: int = 0, looks: int = 0) -> Task:
     targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(1, 2)}
     video = images(VIDEO)
     targets["end"] = numbers(REACHING.state)
+    if hand:
+        inputs["hand"] = images(looks)
     return Task(video, Example(inputs, targets))
 
 
 def tasks_for(imitator: Imitator) -> Task:
     """Of the kind that an imitator learns from."""
-    return some_lessons() if imitator.wanted.lessons else some_tasks(looks=min(1, imitator.wanted.looks))
+    wanted = imitator.wanted
+    return some_lessons() if wanted.lessons else some_tasks(looks=min(1, wanted.looks), hand=wanted.hand)
 
 
 def some_lessons() -> Task:

@@ -19,6 +19,7 @@ METHODS = (
     "both",
     "looking",
     "looking-both",
+    "handed",
     "pointer",
     "replay",
     "paper",

@@ -248,6 +248,10 @@ def test_images_come_in_any_size(env_id, size):
         ({"n_objects": 99}, "n_objects.*99.*1 to"),
         ({"n_objects": 2.5}, "n_objects.*2.5.*1 to"),
         ({"render_mode": "ansi"}, "render_mode.*ansi.*rgb_array"),
+        ({"cameras": ("table", "wrist")}, r"cameras: got .*wrist.*, allowed \('table',\) or \('table', 'hand'\)"),
+        ({"cameras": ("hand",)}, r"cameras: got \('hand',\), allowed"),
+        ({"cameras": "table"}, "cameras: got 'table', allowed"),
+        ({"cameras": None}, "cameras: got None, allowed"),
         ({"dials": {"view": 4}}, "dial 'view': got 4, allowed 0 to 3"),
         ({"dials": {"view": "far"}}, "dial 'view': got 'far', allowed 0 to 3"),
         ({"dials": {"zoom": 1.0}}, "dials: got .*zoom.* allowed .*'view'"),
@@ -292,13 +296,14 @@ def test_an_environment_survives_json_with_all_that_it_was_made_with(env_id):
         "nudge": 2,
         "render_mode": "rgb_array",
         "render_size": 20,
+        "cameras": ("table", "hand"),
     }
     assert made.keys() == signature(gymnasium.spec(env_id)), "every argument is tried"
     env = gymnasium.make(env_id, disable_env_checker=True, **made)
     again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()), disable_env_checker=True)
     assert same(env.reset(seed=2)[0], again.reset(seed=2)[0])
     assert again.unwrapped.scene == env.unwrapped.scene
-    assert again.render().shape == (20, 20, 3)
+    assert again.render().shape == (20, 2 * 20, 3)
     env.close()
     again.close()
 

@@ -78,6 +78,11 @@ def test_recording_again_does_nothing_twice(recordings, capsys):
     assert {path: path.stat().st_mtime_ns for path in recordings.rglob("episode.mp4")} == before
 
 
+def test_what_was_recorded_through_other_cameras_is_not_taken_for_the_same(recordings):
+    with pytest.raises(DemoError, match=r"recording .*expert.*: got one through the cameras \('table',\), allowed"):
+        Record(episodes=2, size=64, out=recordings, cameras=("table", "hand")).run()
+
+
 def test_dataset_lists_shows_and_verifies(recordings, capsys, tmp_path):
     assert "4 episodes" in output(List(recordings), capsys)
     folder = next(path for path in find_recordings(recordings) if "expert" in path.name)
@@ -108,6 +113,8 @@ def test_a_damaged_episode_is_told_from_the_others(tmp_path, capsys):
     ("command", "what"),
     [
         (Record(seed=-1), "seed: got -1"),
+        (Record(cameras=("hand",)), r"cameras: got \('hand',\), allowed \('table',\) or"),
+        (Record(by="human", cameras=("table", "hand")), "cameras: got .* for a recording by human"),
         (Replay(Path("nowhere")), "got none in nowhere"),
         (List(Path("nowhere")), "got none in nowhere"),
         (Show(Path("nowhere")), "recording.json: got no description"),
