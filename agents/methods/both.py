@@ -66,16 +66,17 @@ def act(theta: Params, view: View) -> meta_net.Activations:
 
 
 def acts(policy: Policy, look: Look) -> Actor:
-    """As of `at_each_step`, with fingers that shall be closed or open.
+    """As of `at_each_step`, with fingers that shall be closed, half open or open.
 
-    Who demonstrates says either. A policy that was taught that by squared error says something between when it is not
-    sure, and acts on what comes of it: half closed fingers look like fingers that hold something.
+    Who demonstrates says such a thing. A policy that was taught it by squared error says something between when it is
+    not sure, and acts on what comes of it: fingers that are a little closed look like fingers that hold something, and
+    close on. So it says the nearest of them.
     """
     unsure = at_each_step(policy, look)
 
     def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
         action = unsure(observation, info)
-        action[GRIPPER] = np.sign(action[GRIPPER])
+        action[GRIPPER] = action[GRIPPER].round()
         return action
 
     return act

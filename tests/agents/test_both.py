@@ -54,8 +54,8 @@ def outputs_and_targets() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tens
     return {name: value.detach() for name, value in outputs.items()}, targets
 
 
-@pytest.mark.parametrize(("said", "done"), [(0.3, 1.0), (-0.1, -1.0), (1.0, 1.0)])
-def test_its_fingers_shall_be_closed_or_open_and_its_hand_goes_where_it_says(
+@pytest.mark.parametrize(("said", "done"), [(0.3, 0.0), (-0.7, -1.0), (1.0, 1.0)])
+def test_its_fingers_shall_be_closed_half_open_or_open_and_its_hand_goes_where_it_says(
     monkeypatch: pytest.MonkeyPatch, said: float, done: float
 ) -> None:
     action = np.array([0.2, -0.4, 0.1, said], np.float32)
