@@ -10,23 +10,26 @@ from agents.imitation import Imitator
 from agents.presets import Preset
 from agents.view import OURS, Scale, Sizes, Units
 from demos.collect import collect, describe
+from demos.combinations import Pairs, check_pairs
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.executors import On
 from demos.storage import Dataset, open_dataset
 from envs.tabletop import CAMERAS
 
+SPLIT = "train"
+"""Of the objects that are collected."""
 GLANCES = 10
 """Collected of each set, for a policy that looks at them (`demos.glances`)."""
 STILL = 1e-6
 """Standard deviation below which a number counts as one that never changes."""
 
 
-def check_batch(preset: Preset, env_ids: Sequence[str]) -> None:
-    """Checks that a preset's meta-batches can be drawn from these environments together.
+def check_batch(preset: Preset, env_ids: Sequence[str], pairs: Pairs = "all") -> None:
+    """Checks that a preset's meta-batches, of the pairs, can be drawn from these environments together.
 
     Raises:
         AgentError: there are not as many tasks of each environment.
-        DemoError: there cannot be so many tasks of an environment.
+        DemoError: there cannot be so many tasks of an environment, or it holds no pairs out.
     """
     each, rest = divmod(preset.tasks, len(env_ids))
     if rest:
@@ -35,7 +38,8 @@ def check_batch(preset: Preset, env_ids: Sequence[str]) -> None:
             f"{len(env_ids)}"
         )
     for env_id in env_ids:
-        goals_a_set(env_id, each)
+        check_pairs(pairs, env_id, SPLIT)
+        goals_a_set(env_id, each, pairs)
 
 
 def common_size(imitators: Sequence[Imitator]) -> int:
@@ -72,7 +76,7 @@ def collect_for(
     return collect(
         folder,
         env_id=env_id,
-        split="train",
+        split=SPLIT,
         n_sets=n_sets,
         seed=seed,
         size=common_size(imitators),
@@ -138,12 +142,15 @@ def _spread(rows: np.ndarray) -> Scale:
     return Scale(tuple(rows.mean(0, dtype=np.float64).tolist()), tuple(deviation.tolist()))
 
 
-def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset], device: str) -> MixedTasks:
-    """What a preset is meta-trained on: tasks of all datasets, with all that its imitator looks at.
+def task_distribution(
+    preset: Preset, sizes: Sizes, datasets: Sequence[Dataset], device: str, pairs: Pairs = "all"
+) -> MixedTasks:
+    """What a preset is meta-trained on: tasks of all datasets, of the pairs, with all that its imitator looks at.
 
     Raises:
         AgentError: the images of a dataset are of another size than the policy's, which acts on those of its own.
-        DemoError: a dataset does not have all of that, or not so many goals a set that a meta-batch is whole sets.
+        DemoError: a dataset does not have all of that, or not so many goals a set that a meta-batch is whole sets;
+            or as `demos.combinations.goals_in`.
     """
     imitator = preset.imitator(preset.inner_steps, sizes)
     for dataset in datasets:
@@ -152,7 +159,7 @@ def task_distribution(preset: Preset, sizes: Sizes, datasets: Sequence[Dataset],
                 f"data {dataset.folder}: got images of {dataset.info.size} px, allowed {imitator.size} px, which the "
                 "preset looks at"
             )
-    parts = [SetTasks(dataset, imitator.wanted, device=device) for dataset in datasets]
+    parts = [SetTasks(dataset, imitator.wanted, pairs=pairs, device=device) for dataset in datasets]
     for part in parts:
         part.goals_a_set(preset.tasks // len(parts))
     return MixedTasks(parts)

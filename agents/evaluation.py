@@ -21,11 +21,12 @@ from agents.statistics import wilson
 from agents.view import Sizes
 from agents.workers import Workers, here
 from daml import MetaParams
+from demos.combinations import Pairs, check_pairs, goals_of
 from demos.gap import Gap
 from demos.human import human_video
 from demos.record import demonstration, record
 from demos.skills import find_skill, id_of
-from demos.tasks import N_OBJECTS, TaskSet, n_goals, sample_task_set, task_of
+from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from demos.types import Episode, Video
 from envs.objects import ALL_SPLITS
 from envs.scene import Aims, Layout
@@ -204,6 +205,7 @@ def evaluate(
     seed: int,
     video: str = "human",
     gap: Gap = Gap(),  # noqa: B008  (frozen)
+    pairs: Pairs = "all",
     videos: int = 1,
     workers: Workers = here,
     progress: Callable[[int], None] = lambda tasks_done: None,
@@ -221,6 +223,7 @@ def evaluate(
         seed: of tasks, scenes and motions.
         video: key of `VIDEOS`.
         gap: from the videos and scenes of meta-training.
+        pairs: that the tasks are of.
         videos: of each task, each in an arrangement of its own; the gradients on them are averaged. A function video ->
             actor takes one.
         workers: what runs the trials; this process, or others (`agents.workers.processes`).
@@ -228,7 +231,7 @@ def evaluate(
 
     Raises:
         AgentError: an argument out of range.
-        DemoError: an environment that nobody demonstrates in, or a gap that it does not have.
+        DemoError: an environment that nobody demonstrates in, or a gap or pairs that it does not have.
     """
     for name, number in {"tasks": tasks, "trials": trials, "videos": videos}.items():
         if number < 1:
@@ -240,15 +243,17 @@ def evaluate(
         raise AgentError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
     gap.check(env_id)
     split = gap.split(split)
+    check_pairs(pairs, env_id, split)
     one = learner(policy)
     one.check(videos)
     started = time.monotonic()
-    goals = [task_of(env_id, number)[1] for number in range(tasks)]
-    whole = n_goals(env_id)
-    jobs = [
-        SetTrials(one, env_id, split, index, goals[first : first + whole], trials, seed, video, gap, videos)
-        for index, first in enumerate(range(0, tasks, whole))
-    ]
+    goals: list[int] = []
+    jobs: list[SetTrials] = []
+    while len(goals) < tasks:
+        job = SetTrials(one, env_id, split, len(jobs), [], trials, seed, video, gap, videos)
+        found = goals_of(env_id, pairs, job.tasks().human_scene.objects)[: tasks - len(goals)]
+        goals += found
+        jobs.append(replace(job, goals=found))
     episodes: list[list[Episode]] = []
     for result in workers(jobs):
         episodes += result
@@ -310,9 +315,9 @@ class SetTrials:
     gap: Gap
     videos: int
 
-    def run(self) -> list[list[Episode]]:
-        """The episodes [goals][trials]."""
-        tasks = sample_task_set(
+    def tasks(self) -> TaskSet:
+        """The object set, with a scene for each trial and for each further video."""
+        return sample_task_set(
             self.seed,
             self.split,
             self.index,
@@ -322,6 +327,10 @@ class SetTrials:
             distractors=self.gap.distractors,
             nudge=self.gap.nudge,
         )
+
+    def run(self) -> list[list[Episode]]:
+        """The episodes [goals][trials]."""
+        tasks = self.tasks()
         env = gymnasium.make(
             self.env_id, image_size=self.learner.size, cameras=self.learner.cameras, disable_env_checker=True
         )

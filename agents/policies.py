@@ -19,6 +19,7 @@ from agents.presets import Preset, find_preset
 from agents.view import Sizes, sizes_from
 from daml import MetaParams, load, save
 from daml.files import write_json, write_text
+from demos.combinations import Pairs
 from demos.skills import find_skill
 from demos.types import Video
 
@@ -37,7 +38,7 @@ class PolicyConfig:
     env: short name of the environment, "module:id" of somebody's own, "all", or "none" of data alone.
     preset: as `find_preset` takes it.  sizes: of the environment.
     seed, steps, sets: of its meta-training. command: that trains it. minutes: it took, on machine. results:
-    evaluations, by `row_of`.
+    evaluations, by `row_of`.  pairs: that it was meta-trained on.
     """
 
     env: str
@@ -50,6 +51,7 @@ class PolicyConfig:
     minutes: float
     machine: str
     results: dict[str, Any] = field(default_factory=dict)
+    pairs: Pairs = "all"
 
     def where(self, row: str) -> tuple[str, str]:
         """Environment and video of a row of results: the inverse of `row_of`."""

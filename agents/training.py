@@ -16,6 +16,7 @@ from agents.presets import Preset
 from agents.view import Sizes
 from daml import ALONE, MetaParams, Team, TrainState, fit, save_state
 from daml.logs import Log
+from demos.combinations import Pairs
 from demos.distribution import MixedTasks
 
 WARM_UP = 50
@@ -36,7 +37,7 @@ class Validation:
 
 
 def rollouts(
-    preset: Preset, sizes: Sizes, env_ids: Sequence[str], *, tasks: int, seed: int
+    preset: Preset, sizes: Sizes, env_ids: Sequence[str], *, tasks: int, seed: int, pairs: Pairs = "all"
 ) -> Callable[[MetaParams], dict[str, float]]:
     """Rollouts on meta-validation objects, as `Validation` measures: "val_success" and "val_nearest"; with several
     environments that is their mean, and each has "val_success ENV_ID", too. Where goals have a second part, also
@@ -48,6 +49,7 @@ def rollouts(
         env_ids: registered ids.
         tasks: number of them, in each.
         seed: of the tasks.
+        pairs: of the tasks.
     """
     imitator = preset.imitator(preset.inner_steps, sizes)
 
@@ -61,6 +63,7 @@ def rollouts(
                 trials=1,
                 seed=seed,
                 video=preset.shown,
+                pairs=pairs,
             )
             for env_id in env_ids
         }

@@ -11,11 +11,12 @@ from torch.utils import _pytree as pytree
 
 from daml import Example, Task
 from demos.augment import augment
+from demos.combinations import Pairs, fewest_goals, goals_in
 from demos.errors import DemoError
 from demos.rows import Rows
 from demos.skills import find_skill
 from demos.storage import Dataset
-from demos.tasks import N_OBJECTS, n_goals
+from demos.tasks import N_OBJECTS
 
 INPUTS = ("image", "state", "now", "hand")
 TARGETS = ("action", "pose", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
@@ -24,16 +25,17 @@ LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
 GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
 
 
-def goals_a_set(env_id: str, n_tasks: int) -> int:
+def goals_a_set(env_id: str, n_tasks: int, pairs: Pairs = "all") -> int:
     """How many goals of each set a meta-batch of `n_tasks` has: as few as can be, so that it has many sets.
 
     All of them, where the goals of a set are its objects. Where there are aims, one more than there are aims or
-    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the aim.
+    objects, or the next number that divides `n_tasks`: some of them then share the object, and some the aim. No more
+    than every set has of the pairs.
 
     Raises:
         DemoError: none does.
     """
-    layout, most = find_skill(env_id).layout, n_goals(env_id)
+    layout, most = find_skill(env_id).layout, fewest_goals(env_id, pairs)
     least = max(N_OBJECTS, layout.n_aims) + 1 if layout.aims else most
     if found := [number for number in range(least, most + 1) if n_tasks > 0 and n_tasks % number == 0]:
         return found[0]
@@ -90,19 +92,27 @@ class SetTasks:
     """Draws meta-batches of object sets: goals of a set in the same two scenes, told apart by the video."""
 
     def __init__(
-        self, dataset: Dataset, wanted: Wanted, *, augmented: bool = True, device: torch.device | str = "cpu"
+        self,
+        dataset: Dataset,
+        wanted: Wanted,
+        *,
+        pairs: Pairs = "all",
+        augmented: bool = True,
+        device: torch.device | str = "cpu",
     ) -> None:
         """
         Args:
             dataset: complete.
             wanted: of it.
+            pairs: goals of no other ones are drawn.
             augmented: whether sets are changed by `demos.augment`, or given as they were collected.
             device: for the tensors.
 
         Raises:
             DemoError: the videos are shorter, a set has fewer glances, glances are not asked for besides first images,
                 there are no lessons, no images of the hand, or no goal points where it takes them; or whole
-                demonstrations are wanted, and they are longer, or of another robot.
+                demonstrations are wanted, and they are longer, or of another robot; or as
+                `demos.combinations.goals_in`.
         """
         info = dataset.info
         if not 2 <= wanted.frames <= info.video_frames:
@@ -141,7 +151,7 @@ class SetTasks:
                 f"demonstrations to do again: got {info.steps} steps in {dataset.folder}, allowed up to {wanted.whole}"
             )
         self._lengths, self._sets = dataset.lengths, info.n_sets - info.held_out
-        self._goals = (self._lengths > 0).sum(1)  # of each set
+        self._pairs, self._there = pairs, (self._lengths > 0) & goals_in(dataset, pairs)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
         """A batch of tasks.
@@ -169,7 +179,7 @@ class SetTasks:
         goals = np.tile(np.arange(info.n_goals), (len(drawn), 1))
         if each < info.n_goals:
             goals = rng.permuted(goals, axis=1)
-            none = goals >= self._goals[drawn, None]  # of a set that has fewer: last
+            none = ~self._there[drawn[:, None], goals]  # of a set that has fewer: last
             goals = np.take_along_axis(goals, none.argsort(axis=1, kind="stable"), 1)[:, :each]
         sets, goals = np.repeat(drawn, each), goals.flatten()
         lengths = self._lengths[sets, goals]
@@ -220,7 +230,7 @@ class SetTasks:
             whole, action] and "pose" [n, points, 3] [m], the goal's points. What is shorter than `whole` steps stays
             as it ends.
         """
-        there = np.argwhere(self._lengths[: self._sets] > 0)
+        there = np.argwhere(self._there[: self._sets])
         sets, goals = there[rng.choice(len(there), n, replace=n > len(there))].T
         frames = np.linspace(0, self.dataset.info.video_frames - 1, self._wanted.frames).round().astype(int)
         steps = np.minimum(np.arange(self._wanted.whole), self._lengths[sets, goals][:, None] - 1)
@@ -237,8 +247,8 @@ class SetTasks:
         """
         info = self.dataset.info
         if info.env_id is None or info.ragged:
-            return goals_of_ragged(int(self._goals[: self._sets].min()), n_tasks)
-        return goals_a_set(info.env_id, n_tasks)
+            return goals_of_ragged(int(self._there[: self._sets].sum(1).min()), n_tasks)
+        return goals_a_set(info.env_id, n_tasks, self._pairs)
 
     def _pose(self, sets: np.ndarray, goals: np.ndarray) -> torch.Tensor:
         """What a policy should know of the scenes of tasks: [tasks, points, 3] [m], NaN where that is not told."""

@@ -23,7 +23,6 @@ On = Literal["processes", "ray", "here"]
 """Processes of this machine, Ray's cluster, or this process."""
 RETRIES = 3
 """Times that Ray does an item again whose process or machine died."""
-
 PATIENCE = 10.0
 """Until a cluster counts as one that does not answer [s]."""
 
@@ -119,12 +118,18 @@ def _result(ray: Any, reference: Any) -> Any:
     """What a task returned; what it raised is raised here.
 
     Raises:
-        DemoError: its process or machine died too often.
+        DemoError: its process or machine died too often, or cannot read what it was sent.
     """
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
+        if not isinstance(error.cause, ray.exceptions.RayError):
+            raise error.cause from error
+        why = next(iter(str(error.cause).splitlines()), "")
+        raise DemoError(
+            f"ray: got a machine that cannot take its work ({why}), allowed those with the same Python, packages and "
+            "project at the same path"
+        ) from error
     except ray.exceptions.RayError as error:
         raise DemoError(
             f"process: got one of Ray's that ended amid its work, and again when it was repeated "

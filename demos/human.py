@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from demos.motions import lasting
+from demos.motions import Moment, Motion, lasting
 from demos.skills import find_skill
 from demos.types import Video
 from envs.appearance import CAMERA
@@ -40,16 +40,25 @@ def human_video(
     skill = find_skill(env_id)
     motion = skill.motion(scene, rng)
     times = np.arange(round((duration or lasting(scene, skill.video_time)) * fps)) / fps
+    return film_motion(scene, motion, times, size)
+
+
+def film_motion(scene: Scene, motion: Motion, times: np.ndarray, size: int) -> Video:
+    """Films the human of a scene doing a motion: `times` [T] [s] of the frames, from 0; side of the frames [px]."""
     model = human_model(scene)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     camera = Camera(model, CAMERA, size, size)
     frames = []
     for time in times:
-        moment = motion(float(time))
-        for name, position in moment.things.items():
-            data.mocap_pos[model.body(name).mocapid[0]] = position
-        pose_human(model, data, scene.human, moment.hand, moment.opening)
+        pose_moment(model, data, scene, motion(float(time)))
         frames.append(camera.draw(data))
     camera.close()
     return Video(np.stack(frames), times)
+
+
+def pose_moment(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene, moment: Moment) -> None:
+    """Puts the human's hand, and what it has moved, where they are in a moment, in a model of `human_model`."""
+    for name, position in moment.things.items():
+        data.mocap_pos[model.body(name).mocapid[0]] = position
+    pose_human(model, data, scene.human, moment.hand, moment.opening)

@@ -11,6 +11,7 @@ import numpy as np
 
 from envs.acting import DIRECTIONS, VERBS
 from envs.appearance import spread_out
+from envs.objects import ObjectSpec
 from envs.pushing import LINE
 from envs.scene import Scene
 
@@ -35,6 +36,16 @@ Motion = Callable[[float], Moment]
 
 SORT_TIME = 4.25
 """Length of a video of sorting [s]: its first half tells the item, its second half the container."""
+FINGER_RADIUS = 0.01
+"""Of a finger [m]."""
+PINCHED = 0.02
+"""Between thumb and fingers of a hand that is closed on nothing [m]."""
+ON_TOP = np.array([0.018, 0.0, 0.012])
+"""From the middle of an object's top to the hand that touches it: on the person's side, or it would hide it [m]."""
+IN_FRONT = ON_TOP * [1, 0, 0]
+"""That a hand that takes an object stays on the person's side [m]."""
+OPEN_TIME = 0.3
+"""In which a hand opens or closes [s]."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +114,9 @@ def reach_motion(scene: Scene, rng: np.random.Generator) -> Motion:
 def push_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     """Puts a fingertip beside the goal object and pushes the object along y over the line."""
     x, y = scene.positions[scene.goal]
-    size = scene.objects[scene.goal].radius
-    touch = size + _FINGER_RADIUS  # [m] from the object's middle to the fingertip
-    height = min(0.6 * scene.objects[scene.goal].height, 0.035)
+    thing = scene.objects[scene.goal]
+    touch = thing.radius + FINGER_RADIUS  # [m] from the object's middle to the fingertip
+    height = shove_height(thing)
     beside = np.array([x + rng.normal(0, 0.004), y - touch - rng.uniform(0.02, 0.05), height])
     end = np.array([x + rng.normal(0, 0.004), LINE + rng.uniform(0.02, 0.05) - touch, height])
     legs = [Leg(beside, time_taken(scene, rng, 0.8, 1.2), arc(scene, rng)), Leg(end, time_taken(scene, rng, 0.8, 1.2))]
@@ -125,16 +136,16 @@ def place_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     """Carries the held item over the goal container, opens the hand and draws it back."""
     item = scene.extra
     assert item is not None
-    rest = np.array(scene.human.rest) + _up(item.height)
+    rest = np.array(scene.human.rest) + up(item.height)
     wait, carry = time_taken(scene, rng, 0.0, 0.3), time_taken(scene, rng, 1.0, 1.4)
     over = _over(scene.tops[scene.goal], item.height, rng)
-    path = along(rest, wait, [Leg(over, carry, arc(scene, rng)), Leg(over, _OPEN_TIME), _back(scene, rng, over)])
+    path = along(rest, wait, [Leg(over, carry, arc(scene, rng)), Leg(over, OPEN_TIME), _back(scene, rng, over)])
     release = wait + carry
-    fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
+    fall = _fall(over - up(grip(item.height)), release + OPEN_TIME / 2, _FLOOR)
 
     def motion(time: float) -> Moment:
-        hand, opening = path(time), item.width + _SPREAD * minimum_jerk((time - release) / _OPEN_TIME)
-        return Moment(hand, opening, {"extra": hand - _up(_grip(item.height)) if time < release else fall(time)})
+        hand, opening = path(time), item.width + _SPREAD * minimum_jerk((time - release) / OPEN_TIME)
+        return Moment(hand, opening, {"extra": hand - up(grip(item.height)) if time < release else fall(time)})
 
     return motion
 
@@ -155,7 +166,7 @@ def sort_motion(scene: Scene, rng: np.random.Generator) -> Motion:
     wait, reach, raise_, carry = (
         time_taken(scene, rng, *times) for times in ((0.0, 0.25), (0.8, 1.1), (0.3, 0.4), (0.8, 1.0))
     )
-    up, hold = rng.uniform(*_HELD_UP), lasting(scene, SORT_TIME) / 2 - wait - reach - _OPEN_TIME - raise_
+    up, hold = rng.uniform(*_HELD_UP), lasting(scene, SORT_TIME) / 2 - wait - reach - OPEN_TIME - raise_
     return _put(scene, rng, scene.rims[scene.aim], wait, reach, carry, (up, raise_), (up, max(0.0, hold)))
 
 
@@ -174,25 +185,25 @@ def _put(
     """
     item, name = scene.objects[scene.goal], f"object{scene.goal}"
     stands = np.array([*scene.positions[scene.goal], 0.0])
-    around = stands + _up(_grip(item.height))
+    around = stands + up(grip(item.height))
     over = _over(rim, item.height, rng)
     legs = [
         Leg(around, reach, arc(scene, rng)),
-        Leg(around, _OPEN_TIME),
-        *(Leg(around + _up(height), duration) for height, duration in raised),
+        Leg(around, OPEN_TIME),
+        *(Leg(around + up(height), duration) for height, duration in raised),
         Leg(over, carry, np.array([0, 0, rng.uniform(0.06, 0.1)])),
-        Leg(over, _OPEN_TIME),
+        Leg(over, OPEN_TIME),
         _back(scene, rng, over),
     ]
     path = along(np.array(scene.human.rest), wait, legs)
-    close, lift = wait + reach, wait + reach + _OPEN_TIME
+    close, lift = wait + reach, wait + reach + OPEN_TIME
     release = lift + sum(duration for _, duration in raised) + carry
-    fall = _fall(over - _up(_grip(item.height)), release + _OPEN_TIME / 2, _FLOOR)
+    fall = _fall(over - up(grip(item.height)), release + OPEN_TIME / 2, _FLOOR)
 
     def motion(time: float) -> Moment:
         hand = path(time)
-        closed = minimum_jerk((time - close) / _OPEN_TIME) - minimum_jerk((time - release) / _OPEN_TIME)
-        carried = hand - _up(_grip(item.height))
+        closed = minimum_jerk((time - close) / OPEN_TIME) - minimum_jerk((time - release) / OPEN_TIME)
+        carried = hand - up(grip(item.height))
         at = stands if time < lift else carried if time < release else fall(time)
         # As wide at first for every item: the hand must not tell the goal before it moves.
         return Moment(hand, _WIDE + (item.width - _WIDE) * closed, {name: at})
@@ -210,18 +221,17 @@ def act_motion(scene: Scene, rng: np.random.Generator) -> Motion:
 
 def _touch(scene: Scene, rng: np.random.Generator) -> Motion:
     """Puts closed fingertips onto the goal object, and stays."""
-    end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + _IN_FRONT + _up(0.012)
+    end = scene.tops[scene.goal] + rng.normal(0, 0.004, 3) + ON_TOP
     wait, reach = _reach_times(scene, rng)
     path = along(np.array(scene.human.rest), wait, [Leg(end, reach, arc(scene, rng))])
-    return lambda time: Moment(path(time), _closing(time, wait, reach, _PINCHED))
+    return lambda time: Moment(path(time), closing(time, wait, reach, PINCHED))
 
 
 def _shove(scene: Scene, rng: np.random.Generator, direction: np.ndarray) -> Motion:
     """Puts closed fingers beside the goal object and pushes it in a direction [3]."""
     stands = np.array([*scene.positions[scene.goal], 0.0])
     thing = scene.objects[scene.goal]
-    touch = thing.radius + _PINCHED / 2 + _FINGER_RADIUS  # [m] from the object's middle to that of the hand
-    height = _up(min(0.6 * thing.height, 0.035))
+    touch, height = contact(thing), up(shove_height(thing))
     wait, reach = _reach_times(scene, rng)
     beside = stands + height - (touch + rng.uniform(0.02, 0.04)) * direction + rng.normal(0, 0.003, 3) * [1, 1, 0]
     far = rng.uniform(*_PUSHED)
@@ -233,7 +243,7 @@ def _shove(scene: Scene, rng: np.random.Generator, direction: np.ndarray) -> Mot
         hand = path(time)
         ahead = (hand - stands) @ direction + touch if time > wait + reach else 0.0
         pushed = stands + max(0.0, ahead) * direction
-        return Moment(hand, _closing(time, wait, reach, _PINCHED), {f"object{scene.goal}": pushed})
+        return Moment(hand, closing(time, wait, reach, PINCHED), {f"object{scene.goal}": pushed})
 
     return motion
 
@@ -241,12 +251,12 @@ def _shove(scene: Scene, rng: np.random.Generator, direction: np.ndarray) -> Mot
 def _lift(scene: Scene, rng: np.random.Generator) -> Motion:
     """Closes the hand on the goal object, lifts it and holds it up."""
     stands, thing = np.array([*scene.positions[scene.goal], 0.0]), scene.objects[scene.goal]
-    around = stands + _IN_FRONT + _up(_grip(thing.height))
+    around = stands + IN_FRONT + up(grip(thing.height))
     wait, reach = _reach_times(scene, rng)
-    raised = around + _up(rng.uniform(*_RAISED)) + rng.normal(0, 0.004, 3) * [1, 1, 0]
+    raised = around + up(rng.uniform(*_RAISED)) + rng.normal(0, 0.004, 3) * [1, 1, 0]
     legs = [
         Leg(around, reach, arc(scene, rng)),
-        Leg(around, _OPEN_TIME),
+        Leg(around, OPEN_TIME),
         Leg(raised, time_taken(scene, rng, 0.7, 1.0)),
     ]
     path = along(np.array(scene.human.rest), wait, legs)
@@ -254,8 +264,8 @@ def _lift(scene: Scene, rng: np.random.Generator) -> Motion:
 
     def motion(time: float) -> Moment:
         hand = path(time)
-        carried = hand - around if time > grasped + _OPEN_TIME else np.zeros(3)
-        opening = _closing(time, grasped, _OPEN_TIME, thing.width)
+        carried = hand - around if time > grasped + OPEN_TIME else np.zeros(3)
+        opening = closing(time, grasped, OPEN_TIME, thing.width)
         return Moment(hand, opening, {f"object{scene.goal}": stands + carried})
 
     return motion
@@ -266,19 +276,15 @@ def _reach_times(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     return time_taken(scene, rng, 0.0, 0.25), time_taken(scene, rng, 0.8, 1.1)
 
 
-def _closing(time: float, begin: float, duration: float, opening: float) -> float:
+def closing(time: float, begin: float, duration: float, opening: float) -> float:
     """How far a hand is open that closes from `_WIDE` to `opening` [m]; it begins alike whatever comes then."""
     return _WIDE + (opening - _WIDE) * minimum_jerk((time - begin) / duration)
 
 
 _SLOWER = 0.25  # share of the time that the slowest person takes longer, for each 1 on the dial of style
-_FINGER_RADIUS = 0.01  # [m]
-_IN_FRONT = np.array([0.018, 0.0, 0.0])  # [m] that the hand stays on the person's side, or it hides what it touches
-_PINCHED = 0.02  # [m] between thumb and fingers of a hand that is closed on nothing
 _PUSHED = (0.10, 0.13)  # [m] that a person pushes an object
 _RAISED = (0.13, 0.17)  # [m] that a person lifts an object
 _HELD_UP = (0.07, 0.10)  # [m] that a person lifts an item before it is sorted
-_OPEN_TIME = 0.3  # [s] in which a hand opens or closes
 _SHORTEST = 0.3  # [s] of a part of a motion
 _LOWEST_ARC = 0.03  # [m] in which nothing is touched on the way
 _WIDE = 0.085  # [m] between thumb and fingers of an open hand
@@ -287,18 +293,29 @@ _FLOOR = 0.008  # [m] the floor of a container, above the table
 _GRAVITY = 9.81  # [m/s^2]
 
 
-def _up(height: float) -> np.ndarray:
+def up(height: float) -> np.ndarray:
+    """[3] so far up [m]."""
     return np.array([0.0, 0.0, height])
 
 
-def _grip(height: float) -> float:
+def contact(thing: ObjectSpec) -> float:
+    """From an object's middle to that of the closed hand that pushes it [m]."""
+    return thing.radius + PINCHED / 2 + FINGER_RADIUS
+
+
+def shove_height(thing: ObjectSpec) -> float:
+    """How high above the table a hand pushes an object [m]."""
+    return min(0.6 * thing.height, 0.035)
+
+
+def grip(height: float) -> float:
     """How far above its underside an item of a height [m] is held: near its top, where the camera sees the rest."""
     return 0.75 * height
 
 
 def _over(rim: np.ndarray, height: float, rng: np.random.Generator) -> np.ndarray:
     """Where the hand opens: the item's underside a little above the middle of a container, `rim` [3] [m]."""
-    return rim + rng.normal(0, 0.004, 3) + _up(0.02 + _grip(height))
+    return rim + rng.normal(0, 0.004, 3) + up(0.02 + grip(height))
 
 
 def time_taken(scene: Scene, rng: np.random.Generator, low: float, high: float) -> float:

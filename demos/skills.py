@@ -46,7 +46,8 @@ class Skill:
     video_time: length of a human's video [s].  steps: length of a robot's demonstration [control periods]: all of the
     task, and a little of its end.  disturbance: standard deviation of what is added to the expert's velocity while it
     demonstrates, in units of the action.  mirror: what may be mirrored.  stages: of the task in their order, by their
-    names in info.
+    names in info.  held_out: (shape, aim) -> whether that pair is held out of a meta-training on seen pairs: of each
+    shape of the layout some aims, not all, and what may be mirrored as its mirror image is; None where there are none.
     """
 
     layout: Layout
@@ -59,6 +60,7 @@ class Skill:
     disturbance: float
     mirror: Mirror
     stages: tuple[str, ...] = ()
+    held_out: Callable[[str, int], bool] | None = None
 
     @property
     def n_told(self) -> int:
@@ -85,7 +87,17 @@ SKILLS = {
         pick_place.STAGES,
     ),
     "daml/Act-v0": Skill(
-        acting.ACTING, act_expert, act_motion, acting.goal_points, 1, 3.25, 32, 0.15, "both", acting.STAGES
+        acting.ACTING,
+        act_expert,
+        act_motion,
+        acting.goal_points,
+        1,
+        3.25,
+        32,
+        0.15,
+        "both",
+        acting.STAGES,
+        acting.is_held_out,
     ),
     "daml/Sort-v0": Skill(
         sorting.SORTING,

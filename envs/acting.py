@@ -24,6 +24,16 @@ VERBS = ("touch", *DIRECTIONS, "lift")
 """What can be done to an object."""
 NOTHING = -1
 """In the place of a verb or of a goal's number, where none was done."""
+HELD_OUT: dict[str, tuple[str, ...]] = {
+    "cube": ("push-left", "push-right"),
+    "brick": ("push-away",),
+    "can": ("lift",),
+    "mug": ("touch",),
+}
+"""Shape -> verbs that a meta-training on seen pairs never sees with it.
+
+Augmentation makes no pair of another: left and right, which are each other in the mirror, go together, and a pair says
+nothing of colours."""
 
 STILL_DISTANCE = 0.02
 """An object has not been moved when it is less than this far from where it stood [m]."""
@@ -73,6 +83,11 @@ ACTING = Layout(
     timestep=0.005,
     aims=Aims("verb", VERBS),
 )
+
+
+def is_held_out(shape: str, verb: int) -> bool:
+    """Whether a pair of a shape, of `HELD_OUT`, and a verb, an index of `VERBS`, is held out."""
+    return VERBS[verb] in HELD_OUT[shape]
 
 
 def verb_done(moved: np.ndarray, tip: np.ndarray, fingers: int) -> int:

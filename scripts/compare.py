@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scripts.common import console, cores, evaluation_of, write_json
-from scripts.inputs import Count, Env, File, On, Seed
+from scripts.inputs import Count, Env, File, On, Pairs, Seed
 from scripts.progress import progress_bar
 
 
@@ -28,6 +28,8 @@ class Compare:
     """Of tasks, scenes and motions."""
     video: str = "human"
     """What the policies are shown, as in `daml evaluate`."""
+    pairs: Pairs = "all"
+    """Pairs of shape and verb, as in `daml evaluate`."""
     on: On = "processes"
     json: File | None = None
     """Write the result here."""
@@ -49,6 +51,7 @@ class Compare:
                     trials=self.trials,
                     seed=self.seed,
                     video=self.video,
+                    pairs=self.pairs,
                     workers=workers,
                     progress=lambda done, job=job: bar.update(job, completed=done),
                 )
@@ -57,6 +60,7 @@ class Compare:
         stacks = {method: np.stack([successes[name] for name in names]) for method, names in methods.items()}
         difference = paired_difference(stacks["a"], stacks["b"])
         result: dict[str, Any] = {"env": self.env, "tasks": self.tasks, "trials": self.trials, "seed": self.seed}
+        result |= {"pairs": self.pairs}
         for method, stack in stacks.items():
             rate, interval = float(stack.mean()), wilson(float(stack.mean()), self.tasks)
             result[method] = {"policies": list(methods[method]), "success": rate, "interval": interval}

@@ -8,7 +8,7 @@ from tyro.conf import arg
 
 from agents.controls import MEANINGS
 from scripts.common import NONE, between, console, cores, evaluation_of, find_policy, write_json
-from scripts.inputs import Count, Env, File, InputError, On, Seed, Side, Split
+from scripts.inputs import Count, Env, File, InputError, On, Pairs, Seed, Side, Split
 from scripts.progress import progress_bar
 
 IN_WORDS = "; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items())
@@ -40,6 +40,9 @@ class Evaluate:
     video: Annotated[str, arg(help=f"What the policy is shown. {IN_WORDS}.")] = "human"
     split: Split = "test"
     """Objects."""
+    pairs: Pairs = "all"
+    """Pairs of shape and verb: all, those that `daml train --pairs seen` trains on, or those that it holds out (act
+    only: docs/envs/act.md#held-out-combinations)."""
     gap: tuple[str, ...] = ()
     """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
     view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors, nudge (0 to 2)."""
@@ -108,6 +111,7 @@ class Evaluate:
                 seed=self.seed,
                 video=self.video,
                 gap=gap,
+                pairs=self.pairs,
                 workers=workers,
                 progress=lambda done: bar.update(job, completed=done),
             )
@@ -117,10 +121,12 @@ class Evaluate:
             "video": self.video,
             "split": self.split,
             "gap": self.gap,
+            "pairs": self.pairs,
         }
         result = report.summary() | asked
+        under = [*self.gap, *([f"{self.pairs} pairs"] if self.pairs != "all" else [])]
         console.print(
-            f"{self.env}, {self.split} objects, video: {self.video}{''.join(f', {level}' for level in self.gap)}: "
+            f"{self.env}, {self.split} objects, video: {self.video}{''.join(f', {each}' for each in under)}: "
             f"success {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to {result['ci_high']:.3f}), "
             f"nearest object is the right one {result['nearest']:.3f} (chance {result['chance']:.3f}), "
             f"{self.tasks} tasks x {self.trials} trials, seed {self.seed}, {result['seconds']:.0f} s"

@@ -92,6 +92,8 @@ Cameras = Annotated[
 """What `envs.tabletop.check_cameras` takes."""
 Split = Literal["train", "val", "test", "test-textures", "test-shapes"]
 """Of the objects."""
+Pairs = Literal["all", "seen", "held-out"]
+"""What `demos.combinations.Pairs` is."""
 Env = Annotated[
     str,
     arg(help="Environment: reach, push, place, pick-place, act, or MODULE:ID of your own (docs/your_own_task.md)."),

@@ -261,7 +261,7 @@ def draw_curves(config: Sinusoid, meta: MetaParams, path: Path) -> None:
             axis.plot(points, np.interp(points, x, truth), "k^", label=label)
             axis.set(xlabel="x [rad]", ylabel="y [no unit]")
             axis.label_outer()
-        axes[0].legend()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
         plots.write(figure, path)
 
 

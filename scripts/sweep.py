@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 from scripts import plots
 from scripts.common import as_file, console, cores, env_id, machine, policy_for, write_json
-from scripts.inputs import Count, Env, Folder, On, Seed
+from scripts.inputs import Count, Env, Folder, On, Pairs, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Condition:
     """One row of the table. name: of the row.  inner_steps: at test time, the preset's when None.  rates: learned inner
-    rate -> factor; "" for all that are not named.  videos: of each task.  video, gap: as `daml evaluate` takes them."""
+    rate -> factor; "" for all that are not named.  videos: of each task.  video, gap, pairs: as `daml evaluate` takes
+    them."""
 
     name: str
     inner_steps: int | None = None
@@ -32,12 +33,14 @@ class Condition:
     video: str = "human"
     videos: int = 1
     gap: tuple[str, ...] = ()
+    pairs: Pairs = "all"
 
 
 def gaps(env: str) -> Iterator[Condition]:
-    """Every level beyond meta-training's that the environment has."""
+    """Every level beyond meta-training's that the environment has, and seen and held-out pairs, if it has them."""
     from demos.errors import DemoError
     from demos.gap import SWEEP, parse
+    from demos.skills import find_skill
 
     yield Condition("as in meta-training")
     for name, level in SWEEP:
@@ -47,6 +50,9 @@ def gaps(env: str) -> Iterator[Condition]:
         except DemoError:
             continue
         yield Condition(levels[0], gap=levels)
+    if find_skill(env_id(env)).held_out:
+        yield Condition("seen pairs", pairs="seen")
+        yield Condition("held-out pairs", pairs="held-out")
 
 
 def controls(env: str) -> Iterator[Condition]:
@@ -167,6 +173,7 @@ def evaluate_under(
         split="test",
         video=condition.video,
         gap=parse(condition.gap),
+        pairs=condition.pairs,
         videos=condition.videos,
         **options,
     )

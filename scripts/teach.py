@@ -1,6 +1,5 @@
 """`daml teach`: show a robot what to do with the mouse, in the browser, and watch it do that."""
 
-import asyncio
 import copy
 import time
 from collections.abc import Callable
@@ -17,31 +16,38 @@ if TYPE_CHECKING:
     import numpy as np
     import viser
 
+    from agents.drag import Shown
     from agents.imitation import Policy
     from agents.policies import StoredPolicy
-    from agents.teach import Drag
     from demos.types import Video
+    from envs.scene import Scene
 
 HOST = "127.0.0.1"
 FILM_SIZE = 256
-AWAY = 1.3
+PANEL = 540
+"""Width of the part of the page with both films [px]: they and the table are seen at once on a screen of 1280 x 720."""
+AWAY = 1.45
 """Distance of the page's camera from the table, in that of the policy's camera."""
-GRIP = 0.022
-"""Radius of the ball that the mouse takes hold of [m]."""
+LIGHT = 0.3
+"""Strength of the light from all around: stronger, it pales the objects' colours."""
+DISC = 0.06
+"""Radius of what the mouse takes hold of [m]."""
+LABELS = ("what you showed", "what the robot does")
 
 
 @dataclass(frozen=True)
 class Teach:
-    """A page in the browser: drag the hand to an object, and the robot does it too, among the same objects elsewhere.
+    """A page in the browser: drag a hand, and the robot does the same, among the same objects elsewhere.
 
-    The drag is filmed by the renderer of all human videos; the policy sees nothing else. The page is for this machine
-    only (127.0.0.1).
+    In reach the hand points at an object. In act it touches, pushes and lifts: the page says how. What was dragged is
+    filmed by the renderer of all human videos; the policy sees nothing else. The page is for this machine only
+    (127.0.0.1).
     """
 
     stops: ClassVar[str] = "the films that were saved are in --out"
 
     env: str = "reach"
-    """Environment that a pointing hand shows: reach, or MODULE:ID of your own (docs/your_own_task.md)."""
+    """Environment that a hand can show: reach, act, or MODULE:ID of your own (docs/your_own_task.md)."""
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
     seed: Seed = 0
@@ -64,17 +70,20 @@ class Teach:
         """Starts the page.
 
         Raises:
-            AgentError: an environment that cannot be shown by dragging a fingertip.
+            AgentError: an environment that cannot be shown by dragging a hand.
         """
         import viser
 
         from agents.errors import AgentError
-        from agents.teach import can_be_dragged
+        from agents.teach import can_be_taught
         from demos.skills import find_skill
 
         environment = env_id(self.env)
-        if not can_be_dragged(find_skill(environment).layout):
-            raise AgentError(f"env: got {self.env!r}, allowed 'reach': a pointing hand can be dragged, and no other")
+        if not can_be_taught(find_skill(environment).layout):
+            raise AgentError(
+                f"env: got {self.env!r}, allowed 'reach', 'act', or one of your own in which a hand points and nothing "
+                "is moved"
+            )
         stored = policy_for(self.env, self.policy)
         server = viser.ViserServer(host=HOST, port=self.port, label="daml teach", verbose=False)
         try:
@@ -86,11 +95,15 @@ class Teach:
 
 @dataclass
 class Lesson:
-    """What has been shown and learned in one scene so far. goal: the object that was shown."""
+    """What has been shown and learned in one scene so far.
 
-    drag: "Drag | None" = None
-    goal: int = 0
-    shown: "Video | None" = None
+    shown: what the person did.  video: of that, as the policy sees it.  film: the same for people, uint8 [T, FILM_SIZE,
+    FILM_SIZE, 3].  done: the same of the robot.
+    """
+
+    shown: "Shown | None" = None
+    video: "Video | None" = None
+    film: "np.ndarray | None" = None
     policy: "Policy | None" = None
     done: "np.ndarray | None" = None
 
@@ -99,7 +112,7 @@ class Lesson:
 class Page:
     """The page: a scene in 3D, a hand to drag, buttons in the order in which they are pressed.
 
-    tried, succeeded: rollouts so far.  seconds: that the last adaptation took.
+    tried, succeeded: rollouts so far.  seconds: that the last adaptation took.  verdict: on the last rollout.
     """
 
     server: "viser.ViserServer"
@@ -111,6 +124,7 @@ class Page:
     tried: int = 0
     succeeded: int = 0
     seconds: float = 0.0
+    verdict: str = ""
     lesson: Lesson = field(default_factory=Lesson)
 
     def __post_init__(self) -> None:
@@ -121,13 +135,17 @@ class Page:
 
         # One action after the other, and none of them in the thread that moves the hand.
         self._worker = ThreadPoolExecutor(1)
+        self._deeds = 0  # of the person: buttons pressed, ways dragged
         server, camera = self.server, self.server.initial_camera
         # As the policy's camera sees it, from further away: the waiting hand is in the picture, too.
         camera.position = CAMERA_TARGET + AWAY * (CAMERA_POSITION - CAMERA_TARGET)
         camera.look_at = CAMERA_TARGET
         camera.fov = np.radians(CAMERA_FOVY)
         server.gui.configure_theme(control_layout="fixed", show_logo=False, show_share_button=False)
+        server.gui.main_panel.set_width(PANEL)
         self.status = server.gui.add_markdown("")
+        self._blank = np.full((1, FILM_SIZE, FILM_SIZE, 3), 40, np.uint8)
+        self._films = server.gui.add_image(self._blank[0])
         self.buttons = {
             "Record": self._button("Record", self.record, "Put the hand back, and show it anew"),
             "Adapt": self._button("Adapt", self.adapt, "One gradient step on what was shown"),
@@ -135,13 +153,9 @@ class Page:
             "Save": self._button("Save", self.save, "What was shown beside what was done, as mp4"),
             "New objects": self._button("New objects", self.new_scene, "Other objects, another table"),
         }
-        blank = np.full((FILM_SIZE, FILM_SIZE, 3), 40, np.uint8)
-        self.shown = server.gui.add_image(blank, label="what you showed")
-        self.done = server.gui.add_image(blank, label="what the robot does")
-        self.score = server.gui.add_markdown("")
         self.new_scene()
         # The first gradient of a process takes seconds: now, while nobody waits for it.
-        self._worker.submit(self.stored.adapt, Video(np.stack([blank, blank]), np.arange(2.0)))
+        self._worker.submit(self.stored.adapt, Video(np.repeat(self._blank, 2, 0), np.arange(2.0)))
 
     def _button(self, label: str, action: Callable[[], None], hint: str) -> Any:
         button = self.server.gui.add_button(label, hint=hint)
@@ -149,6 +163,7 @@ class Page:
         @button.on_click
         def _(event: Any) -> None:
             button.disabled = True  # until it is its turn again
+            self._deeds += 1
             self._worker.submit(self._try, action)
 
         return button
@@ -166,6 +181,18 @@ class Page:
         for name, button in self.buttons.items():
             button.disabled = name not in (*enabled, "New objects")
 
+    def _play(self, shown: "np.ndarray", done: "np.ndarray") -> None:
+        """Plays both films [T, FILM_SIZE, FILM_SIZE, 3] beside each other, until the person does something else."""
+        from agents.films import FPS
+        from demos.video import side_by_side
+
+        deeds = self._deeds
+        for frame in side_by_side([shown, done], FILM_SIZE, LABELS):
+            if deeds != self._deeds:
+                return
+            self._films.image = frame
+            time.sleep(1 / FPS)
+
     def new_scene(self) -> None:
         """Draws other objects of the meta-test split, and starts a lesson."""
         from demos.tasks import sample_task_set
@@ -178,103 +205,153 @@ class Page:
 
     def record(self) -> None:
         """Puts the hand back and waits for a drag."""
-        import numpy as np
+        from agents.drag import Drag
+        from demos.video import side_by_side
 
         self.lesson = Lesson()
-        self._moments: list[tuple[float, np.ndarray]] = []
-        self._put(np.array(self.scene.human.rest))
-        self._say("**Drag the orange ball** to one of the objects, and let go.")
+        self._drag = Drag.begun(self.scene)
+        self._put()
+        self._films.image = side_by_side([self._blank, self._blank], FILM_SIZE, LABELS)[0]
+        self._say(self._hand.hint)
 
     def adapt(self) -> None:
         """Adapts to what was shown."""
-        assert self.lesson.shown is not None
+        from agents.verdict import seen
+
+        assert self.lesson.video is not None
         started = time.perf_counter()
-        self.lesson.policy = self.stored.adapt(self.lesson.shown)
+        self.lesson.policy = self.stored.adapt(self.lesson.video)
         self.seconds = time.perf_counter() - started
-        self._say(f"Adapted in {self.seconds:.2f} s. **Watch** the robot.", "Watch", "Record")
+        saw = seen(self.lesson.policy, self.environment, self._next_scene())
+        self._say(f"Adapted in {self.seconds:.2f} s. {saw} **Watch** the robot.", "Watch", "Record")
 
     def watch(self) -> None:
         """Lets the robot act among the same objects in other places, and counts."""
-        from agents.films import FPS, film
+        from agents.films import film
+        from agents.verdict import verdict
 
-        assert self.lesson.policy is not None
+        lesson = self.lesson
+        assert lesson.shown is not None
+        assert lesson.shown.goal is not None
+        assert lesson.policy is not None
+        assert lesson.film is not None
         self._say("The robot is at work.")
-        elsewhere = self._elsewhere[self.tried % len(self._elsewhere)]
-        episode, frames = film(self.environment, elsewhere.with_goal(self.lesson.goal), self.lesson.policy, FILM_SIZE)
-        self.lesson.done = frames
-        for frame in frames:
-            self.done.image = frame
-            time.sleep(1 / FPS)
-        self.tried += 1
+        scene = self._next_scene().with_goal(lesson.shown.goal)
+        episode, lesson.done = film(self.environment, scene, lesson.policy, FILM_SIZE)
+        self._play(lesson.film, lesson.done)
         self.succeeded += episode.success
-        self.score.content = f"**{self.succeeded} of {self.tried}** succeeded"
-        outcome = "It did it." if episode.success else f"It ended {100 * episode.distance:.0f} cm away."
-        self._say(f"{outcome} **Watch** again elsewhere, **Record** anew, or **Save**.", "Watch", "Record", "Save")
+        self.tried += 1
+        self.verdict = verdict(scene, episode)
+        self._say(
+            f"The robot **{self.verdict}**. Done as shown so far: {self.succeeded} of {self.tried}. **Watch** again "
+            "elsewhere, **Record** anew, or **Save**.",
+            *("Watch", "Record", "Save"),
+        )
 
     def save(self) -> None:
         """Writes what was shown beside what was done."""
         from agents.films import FPS
-        from agents.teach import film_drag
         from demos.video import side_by_side, write_video
 
-        assert self.lesson.drag is not None
+        assert self.lesson.film is not None
         assert self.lesson.done is not None
-        shown = film_drag(self.scene, self.lesson.drag, FILM_SIZE, FPS).frames
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / time.strftime("taught-%Y%m%d-%H%M%S.mp4")
-        write_video(path, side_by_side([shown, self.lesson.done], FILM_SIZE, ["shown by hand", "the robot"]), FPS)
+        write_video(path, side_by_side([self.lesson.film, self.lesson.done], FILM_SIZE, LABELS), FPS)
         self._say(f"Saved `{path}`.", "Watch", "Record")
 
+    def _next_scene(self) -> "Scene":
+        """Where the robot acts the next time."""
+        return self._elsewhere[self.tried % len(self._elsewhere)]
+
     def _build(self) -> None:
-        """The scene in 3D, and the ball."""
+        """The scene in 3D, and what the mouse takes hold of: arrows on a disc, which no object looks like."""
         from mjviser import ViserMujocoScene
 
-        from agents.teach import HandModel
+        from agents.teach import dragged_hand
 
-        self.server.scene.reset()
-        self._hand: HandModel = HandModel(self.scene)
+        scene = self.server.scene
+        scene.reset()
+        self._hand = dragged_hand(self.environment, self.scene)
         self._view = ViserMujocoScene(self.server, plainly_coloured(self._hand.model), 1)
         self._view.camera_tracking_enabled = False
-        self._ball = self.server.scene.add_icosphere("/ball", radius=GRIP, color=(255, 140, 0), opacity=0.6)
-        self._ball.on_drag(self._dragged)
+        scene.configure_environment_map(environment_intensity=LIGHT)
+        self._handle = scene.add_frame("/handle", show_axes=False)
+        disc = scene.add_cylinder("/handle/disc", DISC, 0.001, (20, 20, 20), opacity=0.35, cast_shadow=False)
+        arrows = scene.add_mesh_simple(
+            "/handle/arrows", *cross(DISC), color=(255, 255, 255), side="double", cast_shadow=False
+        )
+        for part in (disc, arrows):
+            part.on_drag("left")(self._dragged)
+            part.on_drag("left", modifier="shift")(self._dragged)
 
     async def _dragged(self, event: Any) -> None:
-        """The mouse has moved with the ball: the hand goes where it points."""
+        """The mouse has moved with the handle: the hand goes where it points.
+
+        What follows before it is learned goes on with the same drag, also the one after another key was pressed.
+        """
         import numpy as np
 
-        if self.lesson.shown is not None:
+        if self.lesson.policy is not None:
             return
         eye = np.array(event.client.camera.position)
-        point = self._hand.pointed_at(eye, np.array(event.end_position) - eye)
-        if point is not None:
-            self._put(point)
-            now = time.monotonic()
-            if not self._moments or now > self._moments[-1][0]:
-                self._moments.append((now, point))
+        drag = self._hand.follow(self._drag, eye, np.array(event.end_position) - eye, event.modifier == "shift")
+        if drag is not self._drag:
+            self._drag = drag
+            self._deeds += 1
+            self._put()
+            self.status.content = f"You show: **{self._hand.shown(drag).said}**. {self._hand.hint}"
         if event.phase == "end":
-            await asyncio.get_running_loop().run_in_executor(self._worker, self._try, self._filmed)
+            self._worker.submit(self._try, self._filmed)
 
     def _filmed(self) -> None:
         """Films what was dragged."""
-        import numpy as np
+        from agents.films import FPS
+        from agents.teach import film_shown
 
-        from agents.errors import AgentError
-        from agents.teach import Drag, film_drag, taught_object
-
-        try:
-            drag = Drag(np.array([t for t, _ in self._moments]), np.array([p for _, p in self._moments]))
-        except AgentError:
-            self.record()
+        drag = self._drag
+        shown = self._hand.shown(drag)
+        if self.lesson.policy is not None:
             return
-        video = film_drag(self.scene, drag, self.stored.imitator().size)
-        self.lesson = Lesson(drag, taught_object(self.scene, drag), video)
-        self.shown.image = film_drag(self.scene, drag, FILM_SIZE, 1.0).frames[-1]
-        self._say(f"Recorded {drag.times[-1] - drag.times[0]:.1f} s. **Adapt** to it.", "Adapt", "Record")
+        if shown.goal is None:
+            self.lesson = Lesson()
+            self._say(f"That shows **{shown.said}**. Drag on, or **Record** anew. {self._hand.hint}", "Record")
+            return
+        video = film_shown(self.scene, shown, self.stored.imitator().size)
+        film = film_shown(self.scene, shown, FILM_SIZE, FPS).frames
+        if drag is not self._drag:
+            return
+        self.lesson = Lesson(shown, video, film)
+        self._say(f"You showed: **{shown.said}**. **Adapt** to it, or drag on.", "Adapt", "Record")
+        self._play(film, self._blank)
 
-    def _put(self, fingertip: "np.ndarray") -> None:
-        self._hand.put(fingertip)
-        self._ball.position = fingertip
+    def _put(self) -> None:
+        """Puts the hand, and what it has moved, where the drag has taken them."""
+        shown = self._hand.shown(self._drag)
+        moment = shown.motion(shown.length)
+        self._hand.put(moment)
+        self._handle.position = moment.hand
         self._view.update_from_mjdata(self._hand.data)
+
+
+def cross(size: float) -> "tuple[np.ndarray, np.ndarray]":
+    """Four arrows from the middle, a little above a plane, as on the cursor that moves things.
+
+    Args:
+        size: how far from the middle they end [m].
+
+    Returns:
+        Vertices [n, 3] [m], and triangles [m, 3].
+    """
+    import numpy as np
+
+    shaft = [(0.0, -0.07), (0.6, -0.07), (0.6, 0.07), (0.0, 0.07)]
+    arrow = np.array([(*xy, 0.05) for xy in (*shaft, (0.55, -0.25), (0.95, 0.0), (0.55, 0.25))])
+    turns = [np.array([(c, -s, 0), (s, c, 0), (0, 0, 1)]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
+    triangles = np.array([(0, 1, 2), (0, 2, 3), (4, 5, 6)])
+    return size * np.concatenate([arrow @ turn.T for turn in turns]), np.concatenate(
+        [triangles + len(arrow) * number for number in range(len(turns))]
+    )
 
 
 def plainly_coloured(model: "mujoco.MjModel") -> "mujoco.MjModel":

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from scripts import plots, runs
 from scripts.collect import collect_missing
@@ -75,6 +75,9 @@ class Train:
     """Meta-steps; the preset's own number when not given. A run that is resumed may be given more."""
     learning_rate: Rate | None = None
     """Of the outer loop, at its highest; the preset's own when not given."""
+    pairs: Literal["all", "seen"] = "all"
+    """Pairs of shape and verb to train on: seen holds some out (act only: docs/envs/act.md#held-out-combinations); the
+    evaluation at the end is on all."""
     eval_tasks: Count = 100
     """Tasks of the evaluation at the end."""
     eval_trials: Count = 2
@@ -166,7 +169,7 @@ class Train:
             if not team.leads:
                 return self.opened(preset, device)
             if self.env != NONE:
-                check_batch(preset, env_ids(self.env))
+                check_batch(preset, env_ids(self.env), self.pairs)
             elif self.data is None:
                 raise InputError("data: got none, allowed a dataset of `daml import`, with --env none")
             runs.check(self)
@@ -196,7 +199,7 @@ class Train:
         sizes = common_sizes(datasets)
         if alone:
             held_out.check(preset, sizes, datasets[0])
-        return sizes, task_distribution(preset, sizes, datasets, device)
+        return sizes, task_distribution(preset, sizes, datasets, device, self.pairs)
 
     def state(self, preset: "Preset", sizes: "Sizes", device: str) -> "TrainState":
         """Of the checkpoint, if there is one, or a new one."""
@@ -243,7 +246,8 @@ class Train:
             return Validation(errors, VALIDATE_EVERY)
         environments = env_ids(self.env)
         number = max(1, min(VALIDATION_TASKS, self.eval_tasks) // len(environments))
-        return Validation(rollouts(preset, sizes, environments, tasks=number, seed=self.seed), VALIDATE_EVERY)
+        successes = rollouts(preset, sizes, environments, tasks=number, seed=self.seed, pairs=self.pairs)
+        return Validation(successes, VALIDATE_EVERY)
 
     @contextmanager
     def log(self, n_steps: int, step: int, started: float, team: "Team") -> "Iterator[Log | None]":
@@ -281,6 +285,7 @@ class Train:
             minutes=round(records[-1]["seconds"] / 60, 1),
             machine=machine(device),
             results=results,
+            pairs=self.pairs,
         )
         console.print(errors_table(results) if alone else successes(preset, config))
         save_policy(self.folder / "policy", meta, config)

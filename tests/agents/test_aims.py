@@ -102,7 +102,7 @@ def test_what_was_done_is_compared_with_what_was_shown(monkeypatch, video: str, 
     def stubborn(env, scene, actor):
         act, touch = expert(ENV), scene.with_goal(0)
         points = SKILLS[ENV].goal_points(touch)
-        return record(env, scene, lambda seen, info: act(seen, info | {"asked": TOUCH, "goal_points": points}))
+        return record(env, scene, lambda seen, info: act(seen, info | {"asked": TOUCH, "places": points}))
 
     record = evaluation.record
     monkeypatch.setattr(evaluation, "record", stubborn)
@@ -126,7 +126,7 @@ def test_item_and_container_are_counted_apart(monkeypatch, video: str, shown: in
 
     def stubborn(env, scene, actor):
         act, same = expert(SORT), scene.with_goal(0)
-        told = {"goal_points": SKILLS[SORT].goal_points(same), "width": same.objects[0].width}
+        told = {"places": SKILLS[SORT].goal_points(same), "width": same.objects[0].width}
         own: dict = {"placed": False}
 
         def go(seen, info):

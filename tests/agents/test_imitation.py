@@ -121,9 +121,9 @@ def test_who_is_told_the_goal_goes_by_it_and_not_by_what_it_sees() -> None:
     observation, other = an_observation(), an_observation()
     other["image"] = 255 - other["image"]
     here, there = ({"goal_points": np.array([[0.5, y, 0.1]])} for y in (-0.2, 0.2))
-    act = told(policy)
-    assert act(observation, here) == pytest.approx(act(other, here), abs=1e-5)
-    assert act(observation, here) != pytest.approx(act(observation, there), abs=1e-3)
+    actions = [told(policy)(*each) for each in ((observation, here), (other, here), (observation, there))]
+    assert actions[0] == pytest.approx(actions[1], abs=1e-5)
+    assert actions[0] != pytest.approx(actions[2], abs=1e-3)
     literal = adapt_to_video(PRESETS["paper"].imitator(1), fresh("paper"), a_video())
     with pytest.raises(AgentError, match="sees no points"):
         told(literal)(observation, here)

@@ -293,6 +293,7 @@ def test_an_environment_survives_json_with_all_that_it_was_made_with(env_id):
         "image_size": (16, 24),
         "n_objects": 2,
         "dials": Dials(view=2.0, light=0.0),
+        "nudge": 2,
         "render_mode": "rgb_array",
         "render_size": 20,
         "cameras": ("table", "hand"),

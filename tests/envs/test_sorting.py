@@ -63,7 +63,7 @@ def test_the_environment_says_what_was_done_whatever_was_asked(asked):
     done = scene.with_goal(4)
     env = make(ENV, image_size=SMALL)
     info, over = env.reset(options={"scene": scene.with_goal(asked)})[1], False
-    told = {"goal_points": sorting.goal_points(done), "width": done.objects[1].width}
+    told = {"places": sorting.goal_points(done), "width": done.objects[1].width}
     while not over:
         now = {"item": info["objects"][1], "grasped": env._touching(env._bodies[1]) == 2}
         info |= told | now | {"placed": info["container"] == 1 and info["nearest"] == 1}

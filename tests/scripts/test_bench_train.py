@@ -8,6 +8,7 @@ import pytest
 import torch
 from command_line import refused
 
+from agents.precision import mixed
 from agents.presets import PRESETS
 from agents.training import new_state
 from agents.view import REACHING
@@ -37,7 +38,7 @@ def test_a_timed_step_is_a_meta_step_and_its_parts_add_up() -> None:
     meta_step(
         plain.state,
         RandomTasks().sample(N_TASKS, np.random.default_rng([0, 0])),
-        learner=plain.imitator.learner,
+        learner=mixed(plain.imitator.learner),
         outer_loss=plain.imitator.outer_loss(0.0),
         max_norm=MAX_NORM,
     )

@@ -10,10 +10,11 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from command_line import LEAVES, Leaf, refused
 
+from demos import combinations
 from envs.objects import ALL_SPLITS
 from envs.render import MAX_SIZE
 from scripts import cli
-from scripts.inputs import File, InputError, Side, Split, Within, Writable, check, rules
+from scripts.inputs import File, InputError, Pairs, Side, Split, Within, Writable, check, rules
 
 OUTPUTS = ("out", "json", "sheet", "demos")
 """What the options are called that say where to write."""
@@ -97,6 +98,10 @@ def test_the_defaults_are_allowed(leaf: Leaf) -> None:
         (["evaluate", "--policy", "push", "--env", "reach"], "policy push: got one for push, allowed one for reach"),
         (["compare", "--a", "reach", "--b", "place"], "policy place: got one for place, allowed one for reach"),
         (["report", "reach", "nowhere"], "policy: got nowhere"),
+        (["evaluate", "--pairs", "seen"], "pairs: got 'seen', allowed 'all' in daml/Reach-v0"),
+        (["evaluate", "--data", "nowhere", "--pairs", "seen"], "pairs: got it with --data, allowed --policy, --seed"),
+        (["train", "--pairs", "seen"], "pairs: got 'seen', allowed 'all' in daml/Reach-v0"),
+        (["train", "--env", "act", "--pairs", "seen", "--preset", "paper"], "tasks in a meta-batch: got 15, allowed a"),
         (["fewshot", "--shots", 6], "images for episodes: got 400 classes of at least 20 images; allowed: 5 classes"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
@@ -119,7 +124,10 @@ def test_bad_values_are_named_before_work(words, said, tmp_path, monkeypatch, ca
             ["sweep", "gaps", "--taks", "3"],
             r"option: got '--taks', allowed --env, .*; did you mean --tasks\?",
         ),
-        (["report", "reach", "--polices", "x"], r"option: got '--polices', allowed --tasks, --seed, --out, --quick"),
+        (
+            ["report", "reach", "--polices", "x"],
+            r"option: got '--polices', allowed --tasks, --seed, --out, --on, --quick",
+        ),
         (["collect", "--split", "foo"], r"invalid choice 'foo' for argument '--split'. .*'test-shapes'.*"),
         ([], r"Expected one of {demo, .*"),
         (["evaluate", "--policy", "[/b]\033[1m\n"], r"policy: got \[/b\]\?\[1m .*"),
@@ -164,6 +172,7 @@ def test_trying_a_place_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_objects_are_those_that_there_are() -> None:
     assert get_args(Split) == ALL_SPLITS
+    assert get_args(Pairs) == get_args(combinations.Pairs)
 
 
 def test_pictures_are_no_larger_than_the_renderer_draws() -> None:

@@ -2,13 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from agents.evaluation import evaluate
 from agents.learners import Imitation
@@ -30,6 +35,15 @@ INFO = describe(ENV, "train", 5, 3, 16)
 
 
 @pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Trainings on Ray have one thread each, and with several torch adds up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Two machines of one core each, both on this one, to which this process is connected."""
     with pytest.MonkeyPatch.context() as patch:
@@ -48,14 +62,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             machines.shutdown()
 
 
-def square(number: int) -> int:
-    return number**2
-
-
-def where(number: int) -> str:
+def meets(folder: Path, number: int) -> tuple[int, str]:
+    """Waits for another one, and says where that was."""
     import ray
 
-    return str(ray.get_runtime_context().get_node_id())
+    (folder / str(number)).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.01)
+    return number, ray.get_runtime_context().get_node_id()
 
 
 def dies(marker: Path, index: int) -> dict[str, np.ndarray]:
@@ -70,10 +84,11 @@ def fails(number: int) -> None:
     raise DemoError(f"number: got {number}, allowed none")
 
 
-def test_all_machines_work_and_results_are_in_order() -> None:
+def test_all_machines_work_at_once_and_results_are_in_order(tmp_path: Path) -> None:
     with executor("ray", 1) as each:
-        assert list(each(square, range(20))) == [number**2 for number in range(20)]
-        assert len(set(each(where, range(20)))) == 2
+        numbers, machines = zip(*each(partial(meets, tmp_path), [1, 0]), strict=True)
+    assert numbers == (1, 0)
+    assert len(set(machines)) == 2
 
 
 def test_a_collection_is_the_same(tmp_path: Path) -> None:
@@ -97,26 +112,33 @@ def test_an_evaluation_is_the_same() -> None:
     assert found[0] == found[1]
 
 
-def test_a_process_that_is_killed_loses_nothing(tmp_path: Path) -> None:
-    with executor("ray", 1) as each:
-        sets = list(each(partial(dies, tmp_path / "died"), range(3)))
-    assert (tmp_path / "died").exists()
-    for index, arrays in enumerate(sets):
-        for name, values in demonstrate_set(INFO, index).items():
-            assert np.array_equal(arrays[name], values), name
-
-
-def test_a_process_that_is_killed_too_often_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "RETRIES", 0)
-    with executor("ray", 1) as each, pytest.raises(DemoError, match="process: got one of Ray's that ended amid its"):
-        list(each(partial(dies, tmp_path / "died"), [1]))
-
-
 def test_an_error_is_the_one_that_was_raised() -> None:
     with executor("ray", 1) as each, pytest.raises(DemoError) as raised:
         list(each(fails, [3]))
     assert type(raised.value) is DemoError
     assert str(raised.value) == "number: got 3, allowed none"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """An item that only this process can read, as one of a module that the other machines do not have."""
+
+    process: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return only_in, (self.process,)
+
+
+def only_in(process: int) -> Foreign:
+    if process != os.getpid():
+        raise ModuleNotFoundError("No module named 'ours'")
+    return Foreign(process)
+
+
+def test_a_machine_without_the_project_is_named() -> None:
+    said = r"ray: got a machine that cannot take its work \(.*No module named 'ours'\), allowed those with the same"
+    with executor("ray", 1) as each, pytest.raises(DemoError, match=said):
+        list(each(fails, [Foreign(os.getpid())]))
 
 
 def test_a_folder_has_to_be_on_all_machines(tmp_path: Path) -> None:
@@ -133,13 +155,31 @@ def test_a_folder_has_to_be_on_all_machines(tmp_path: Path) -> None:
 
 
 def test_methods_side_by_side_are_the_same(tmp_path: Path) -> None:
-    options = {"presets": ("temporal", "oracle", "pointer"), "seeds": 1, "quick": True}
+    options = {"presets": ("temporal", "pointer", "oracle"), "seeds": 1, "sets": 1, "steps": 1, "tasks": 3}
     found = []
     for on in ("here", "ray"):
         Methods(on=on, out=tmp_path / on, **options).run()
         trainings = json.loads((tmp_path / on / "methods.json").read_text())["trainings"]
         found.append([{name: value for name, value in one.items() if name != "minutes"} for one in trainings])
+        if on == "here":  # collected once, and not told from what is collected there
+            shutil.copytree(tmp_path / "here" / "reach-data", tmp_path / "ray" / "reach-data")
     assert found[0] == found[1]
+    assert [one["preset"] for one in found[0]] == list(options["presets"])
     for run in ("reach-temporal-0", "reach-pointer-0"):
         here, there = ((tmp_path / on / run / "checkpoint.safetensors").read_bytes() for on in ("here", "ray"))
         assert here == there
+
+
+def test_a_process_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+    with executor("ray", 1) as each:
+        sets = list(each(partial(dies, tmp_path / "died"), range(3)))
+    assert (tmp_path / "died").exists()
+    for index, arrays in enumerate(sets):
+        for name, values in demonstrate_set(INFO, index).items():
+            assert np.array_equal(arrays[name], values), name
+
+
+def test_a_process_that_is_killed_too_often_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "RETRIES", 0)
+    with executor("ray", 1) as each, pytest.raises(DemoError, match="process: got one of Ray's that ended amid its"):
+        list(each(partial(dies, tmp_path / "died"), [1]))

@@ -46,7 +46,7 @@ def daml(place: Path, *words: object) -> str:
         (["train", "--preset", "examples.my_loss:begins"], "preset: got 'examples.my_loss:begins', allowed"),
         (["train", "--preset", "nothing_like_it:mine"], "module nothing_like_it: got none that can be imported"),
         (["methods", "--presets", "temporal", "examples.my_loss:begins"], "preset: got 'examples.my_loss:begins'"),
-        (["teach", "--env", "push"], "env: got 'push', allowed 'reach': a pointing hand can be dragged"),
+        (["teach", "--env", "push"], "env: got 'push', allowed 'reach', 'act', or one of your own"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

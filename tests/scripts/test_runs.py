@@ -32,6 +32,7 @@ OTHER: dict[str, Any] = {
     "rate": 0.5,
     "lr": 0.25,
     "learning_rate": 0.25,
+    "pairs": "seen",
     "family": "two-phase",
     "rule": "lstm",
 }
@@ -141,7 +142,8 @@ def test_the_preset_decides_how_long_a_run_is_that_does_not_say(tmp_path: Path) 
     run = begun(Train, tmp_path, preset="precise", env="push")
     assert run.steps == 6000
     assert runs.command_line("train", run) == (
-        "daml train --env push --preset precise --seed 0 --sets 1200 --steps 6000 --eval-tasks 100 --eval-trials 2"
+        "daml train --env push --preset precise --seed 0 --sets 1200 --steps 6000 --pairs all --eval-tasks 100 "
+        "--eval-trials 2"
     )
     quick = Train(quick=True).settled()
     assert (quick.steps, quick.sets, quick.out) == (6, 8, Path("runs/reach"))

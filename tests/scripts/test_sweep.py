@@ -51,6 +51,17 @@ def test_a_table_has_the_levels_that_its_environment_has() -> None:
     }
 
 
+def test_seen_and_held_out_pairs_are_rows_where_they_are_told_apart(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    asked: list[str] = []
+    monkeypatch.setattr("agents.evaluation.evaluate", lambda policy, *, pairs, **options: asked.append(pairs))
+    acting, reaching = (list(SWEEPS["gaps"](env)) for env in ("act", "reach"))
+    for condition in (acting[0], *acting[-2:]):
+        Sweep("gaps").evaluate(condition, fresh(), here)
+    assert asked == ["all", "seen", "held-out"]
+    assert [condition.name for condition in acting[-2:]] == ["seen pairs", "held-out pairs"]
+    assert {condition.pairs for condition in reaching} == {"all"}
+
+
 def test_conditions_change_what_is_evaluated() -> None:
     usual = ends(Condition("usual"))
     assert np.array_equal(ends(Condition("rates as they are", rates={"": 1.0})), usual)
@@ -60,6 +71,7 @@ def test_conditions_change_what_is_evaluated() -> None:
         Condition("head", rates={"query": 0.0}),
         Condition("three", videos=3),
         Condition("g", gap=("view=3",)),
+        Condition("n", gap=("nudge=2",)),
     ):
         assert not np.array_equal(ends(other), usual)
 

@@ -9,6 +9,7 @@ import pytest
 from command_line import refused
 
 from agents.evaluation import Report, shown_to
+from agents.policies import PolicyConfig
 from agents.presets import PRESETS
 from agents.view import REACHING
 from demos.collect import describe
@@ -48,3 +49,31 @@ def test_results_are_printed_before_they_are_written(preset: str, tmp_path: Path
         run.finish(PRESETS[preset], REACHING, tasks, {}, "cpu")
     assert "reach: success on meta-test objects 0.500" in capsys.readouterr().out
     assert ("none" in shown) == (PRESETS[preset].inner_steps > 0)
+
+
+def test_a_run_on_seen_pairs_trains_and_validates_on_no_other_and_says_so(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    asked: list[str] = []
+    kept: list[PolicyConfig] = []
+    monkeypatch.setattr("agents.datasets.SetTasks", lambda *of, pairs, **options: asked.append(pairs) or NoTasks())
+    monkeypatch.setattr("agents.training.rollouts", lambda *of, pairs, **options: asked.append(pairs))
+    monkeypatch.setattr("agents.policies.save_policy", lambda folder, meta, config: kept.append(config))
+    monkeypatch.setattr("scripts.train.draw_curve", lambda *of: None)
+    data = create(tmp_path / "data", describe("daml/Act-v0", "train", 0, 1, 64))
+    (data.folder / "done" / "0").touch()
+    (tmp_path / "log.jsonl").write_text(json.dumps({"step": 1, "seconds": 60.0}) + "\n")
+    run = Train(env="act", pairs="seen", out=tmp_path, data=data.folder).settled()
+    runs.begin(run)
+    sizes, _ = run.opened(PRESETS["temporal"], "cpu")
+    run.validation(PRESETS["temporal"], sizes, SimpleNamespace())
+    assert asked == ["seen", "seen"]
+    monkeypatch.setattr(Train, "rollouts", lambda *of: {})
+    run.finish(PRESETS["temporal"], sizes, SimpleNamespace(datasets=[data]), {}, "cpu")
+    assert [config.pairs for config in kept] == ["seen"]
+    assert "--pairs seen" in kept[0].command
+
+
+class NoTasks:
+    """Of a dataset."""
+
+    def goals_a_set(self, n_tasks: int) -> int:
+        return n_tasks
