@@ -46,12 +46,16 @@ def test_presets_that_look_at_different_images_share_no_dataset(tmp_path: Path) 
 
 
 def test_what_any_of_the_presets_wants_is_collected(tmp_path: Path) -> None:
-    wanted = SimpleNamespace(glances=2, lessons=False), SimpleNamespace(glances=0, lessons=True)
+    wanted = (
+        SimpleNamespace(glances=2, lessons=False, hand=False),
+        SimpleNamespace(glances=0, lessons=True, hand=False),
+        SimpleNamespace(glances=0, lessons=False, hand=True),
+    )
     imitators = [SimpleNamespace(size=16, wanted=each) for each in wanted]
     assert common_size(imitators) == 16
     assert list(collect_for(imitators, tmp_path / "data", env_id=REACH, n_sets=1, seed=3, workers=1)) == [0, 1]
     info = open_dataset(tmp_path / "data").info
-    assert (info.size, info.glances > 0, info.lessons, info.seed, info.split) == (16, True, 1, 3, "train")
+    assert (info.size, info.glances > 0, info.lessons, info.hand, info.seed, info.split) == (16, True, 1, 1, 3, "train")
 
 
 def test_a_meta_batch_has_as_many_tasks_of_each_environment() -> None:
