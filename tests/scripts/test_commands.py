@@ -142,7 +142,7 @@ def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(tmp_path: Pa
     assert policies[0] == policies[1]
     said = json.loads((broken / "policy" / "config.json").read_text())["command"]
     given = "--env reach --preset temporal --seed 0 --sets 8 --steps 120 --learning-rate 0.002"
-    assert said == f"daml train {given} --eval-tasks 3 --eval-trials 1"
+    assert said == f"daml train {given} --pairs all --eval-tasks 3 --eval-trials 1"
     assert daml("evaluate", "--policy", broken, "--tasks", 1, "--trials", 1, "--workers", 1).returncode == 0
 
 
