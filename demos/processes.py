@@ -43,12 +43,13 @@ def pool(number: int) -> Iterator[ProcessPoolExecutor]:
 
 
 class _Pool(ProcessPoolExecutor):
-    """Ctrl+C reaches all processes of a terminal. Those of a pool leave it to the one that started them."""
+    """Ctrl+C reaches all processes of a terminal. Those of a pool leave it to the one that started them. SIGTERM, too,
+    waits until a process has all that it needs to start, or it would say that its input ended."""
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **options: Any) -> "Future[Any]":
         # A process starts here, and what is blocked here is blocked there, from its first moment on.
         resource_tracker.ensure_running()  # which would lift the block
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             return super().submit(task, *args, **options)
         finally:
@@ -56,6 +57,7 @@ class _Pool(ProcessPoolExecutor):
 
 
 def _begin() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     one_thread()
 

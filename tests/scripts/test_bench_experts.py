@@ -11,7 +11,7 @@ def test_how_many_episodes_a_process_runs_does_not_matter(monkeypatch: pytest.Mo
     found = []
     for block in (3, 2):
         monkeypatch.setattr("scripts.bench.BLOCK", block)
-        found.append(bench_expert("daml/Push-v0", 3, here))
+        found.append(bench_expert("daml/Push-v0", 3, 0, here))
     assert all(result.pop("frames per CPU second") > 0 for result in found)
     assert found[0] == found[1]
     assert set(found[0]) == {"alone", "disturbed"}

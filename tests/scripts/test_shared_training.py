@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from agents.precision import is_fast
 from daml import read_log
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,9 @@ def test_two_processes_train_as_one(tmp_path: Path, words: tuple[object, ...]) -
         daml(TORCHRUN, *words, "--out", tmp_path / "shared"),
     )
     assert (alone.returncode, shared.returncode) == (0, 0), alone.stderr + shared.stderr
-    assert losses(tmp_path / "shared") == pytest.approx(losses(tmp_path / "alone"), rel=1e-4)
+    # Where convolutions are computed in bfloat16, shares of a meta-batch round as that does.
+    exact = 1e-3 if words[0] == "train" and is_fast(torch.device("cpu")) else 1e-4
+    assert losses(tmp_path / "shared") == pytest.approx(losses(tmp_path / "alone"), rel=exact)
     names = [{path.name for path in (tmp_path / run).iterdir()} for run in ("alone", "shared")]
     assert names[0] == names[1]
     assert len(results(shared.stdout)) == len(results(alone.stdout)), shared.stdout
