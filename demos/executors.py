@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -64,10 +65,18 @@ def executor(on: On, number: int) -> Iterator[Map]:
         yield map
     elif on == "processes":
         with pool(number) as processes:
-            yield processes.map
+            yield partial(_in_processes, processes)
     else:
         with _ray() as ray:
             yield partial(_on_ray, ray)
+
+
+def _in_processes(processes: Executor, task: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """`Map` of a pool. Its own `map` cancels what is left when it is stopped, and the thread that finds the processes
+    ended (up to Python 3.11) stumbles over that."""
+    results = deque(processes.submit(task, item) for item in items)
+    while results:
+        yield results.popleft().result()
 
 
 @contextmanager
