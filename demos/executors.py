@@ -10,8 +10,9 @@ import socket
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -23,7 +24,7 @@ from demos.processes import one_thread, pool
 On = Literal["processes", "ray", "here"]
 """Processes of this machine, Ray's cluster, or this process."""
 RETRIES = 3
-"""Times that Ray does an item again whose process or machine died."""
+"""Times that an item is done again whose process or machine died."""
 PATIENCE = 10.0
 """Until a cluster counts as one that does not answer [s]."""
 
@@ -59,24 +60,55 @@ def executor(on: On, number: int) -> Iterator[Map]:
         number: of processes; Ray runs as many items at once as its cluster has cores.
 
     Raises:
-        DemoError: a process died, on Ray more often than `RETRIES`; or Ray is not installed or does not answer.
+        DemoError: a process died, and `RETRIES` times again; or Ray is not installed or does not answer.
     """
     if on == "here":
         yield map
     elif on == "processes":
-        with pool(number) as processes:
-            yield partial(_in_processes, processes)
+        with ExitStack() as pools:
+            yield _Processes(number, pools)
     else:
         with _ray() as ray:
             yield partial(_on_ray, ray)
 
 
-def _in_processes(processes: Executor, task: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """`Map` of a pool. Its own `map` cancels what is left when it is stopped, and the thread that finds the processes
-    ended (up to Python 3.11) stumbles over that."""
-    results = deque(processes.submit(task, item) for item in items)
-    while results:
-        yield results.popleft().result()
+class _Processes:
+    """`Map` of a pool. What a process did when it died is done again, in a new pool, up to `RETRIES` times.
+
+    The pool's own `map` would cancel what is left when it is stopped, and the thread that finds its processes ended (up
+    to Python 3.11) stumbles over that.
+    """
+
+    def __init__(self, number: int, pools: ExitStack) -> None:
+        self.number, self.pools = number, pools
+        self.pool = pools.enter_context(pool(number))
+
+    def __call__(self, task: Callable[[Any], Any], items: Iterable[Any], /) -> Iterator[Any]:
+        items, results = list(items), dict[int, Future]()
+        given = deaths = 0
+        while given < len(items):
+            tried = self.pool
+            try:
+                for index in range(given, len(items)):
+                    if index not in results or _is_lost(results[index]):
+                        results[index] = tried.submit(task, items[index])
+                while given < len(items):
+                    result = results.pop(given).result()
+                    given += 1
+                    deaths = 0
+                    yield result
+            except BrokenProcessPool:
+                deaths += 1
+                if deaths > RETRIES:
+                    raise
+                logging.getLogger(__name__).warning("process: one ended amid its work, which is done again")
+                if self.pool is tried:
+                    self.pools.close()
+                    self.pool = self.pools.enter_context(pool(self.number))
+
+
+def _is_lost(result: Future) -> bool:
+    return result.done() and isinstance(result.exception(), BrokenProcessPool)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ NO_READER, BAD_INPUT, STOPPED, TERMINATED = 1, 2, 130, 143
 """Exit statuses; the last two are those of a program that SIGINT and SIGTERM end."""
 STOPS = "the same command begins anew"
 """What a stop means for a command that does not say otherwise."""
+PATIENCE = 30.0
+"""For the process that says why all of them end to say it [s]."""
 FAMILIES = {
     "agents.errors": ("AgentError",),
     "daml.errors": ("DamlError",),
@@ -69,8 +72,13 @@ def stopping(command: Any) -> Iterator[None]:
 
 def leave(line: str, status: int, error: BaseException) -> NoReturn:
     """Ends with one line on stderr, of which one process on a machine is enough."""
-    if speaks(error):
-        print(f"daml: {plain(line)}", file=sys.stderr)
+    if not speaks(error):
+        if status != BAD_INPUT:
+            sys.exit(status)
+        # torchrun ends all processes once one has left: this one, when the first has spoken; the first, before it has,
+        # if this one did not wait. Nobody ends it where the mistake is its own.
+        time.sleep(PATIENCE)
+    print(f"daml: {plain(line)}", file=sys.stderr)
     sys.exit(status)
 
 

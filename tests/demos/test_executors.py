@@ -1,7 +1,9 @@
 """Where things run: what is not there is named before anything is done, and all that is there comes to the same."""
 
 import multiprocessing
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,28 @@ def test_here_and_in_processes_results_are_in_order() -> None:
     for on in ("here", "processes"):
         with executor(on, 2) as each:
             assert list(each(square, range(9))) == [number**2 for number in range(9)]
+
+
+def die_once(marker: Path) -> str:
+    """Ends its process, amid the work of another one, unless somebody did that before."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return marker.name
+    time.sleep(0.5)
+    os._exit(1)
+
+
+@pytest.mark.slow
+def test_what_a_process_did_when_it_died_is_done_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = ["b", "a", "c"]
+    with executor("processes", 2) as each:
+        results = each(die_once, [tmp_path / name for name in names])
+        assert list(each(square, range(9))) == [number**2 for number in range(9)]
+        assert list(results) == names
+        assert list(each(square, range(9))) == [number**2 for number in range(9)]
+    assert set(caplog.messages) == {"process: one ended amid its work, which is done again"}
+    assert 2 <= len(caplog.messages) <= 3, "two of them die at once, or not"
 
 
 def test_here_starts_no_process() -> None:

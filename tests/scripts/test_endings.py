@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import LEAVES, Leaf, ends
 
-from scripts.endings import Terminated, ending, plain
+from scripts.endings import PATIENCE, Terminated, ending, plain
 
 ROOT = Path(__file__).parent.parent.parent
 DAML = [sys.executable, "-m", "daml_command"]
@@ -87,12 +87,15 @@ def test_a_stop_says_what_is_true_of_the_command(words, said, stop, status, tmp_
     assert ends(words, monkeypatch, capsys) == (status, "", f"daml: stopped: {said}\n")
 
 
-@pytest.mark.parametrize(("rank", "first", "lines"), [("0", False, 1), ("1", False, 0), ("1", True, 1)])
+@pytest.mark.parametrize(("rank", "first", "speaks"), [("0", False, True), ("1", False, False), ("1", True, True)])
 @pytest.mark.parametrize(
     "end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")], ids=lambda end: type(end).__name__
 )
-def test_of_several_processes_one_speaks(end, rank, first, lines, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    """Before they have joined the first one; then the first to end, which tells by a note on its error."""
+def test_of_several_processes_one_speaks(end, rank, first, speaks, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    """Before they have joined the first one; then the first to end, which tells by a note on its error.
+
+    The others wait for it to say what is wrong, and then say it themselves.
+    """
     from daml.distributed import FIRST
 
     error = type(end)(*end.args)
@@ -103,9 +106,14 @@ def test_of_several_processes_one_speaks(end, rank, first, lines, monkeypatch, c
         raise error
 
     monkeypatch.setattr("scripts.fewshot.Fewshot.run", run)
+    waits: list[tuple[float, str]] = []
+    monkeypatch.setattr("scripts.endings.time.sleep", lambda seconds: waits.append((seconds, capsys.readouterr().err)))
     monkeypatch.setenv("LOCAL_RANK", rank)
     status, _, err = ends(["fewshot"], monkeypatch, capsys)
-    assert (status, err.count("\n")) == (2 if isinstance(end, OSError) else 130, lines)
+    mistake = isinstance(end, OSError)
+    assert status == (2 if mistake else 130)
+    assert waits == ([] if speaks or not mistake else [(PATIENCE, "")])
+    assert err.count("\n") == int(speaks or mistake)
 
 
 def test_signals_are_as_they_were_afterwards() -> None:
