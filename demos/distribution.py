@@ -288,6 +288,9 @@ class MixedTasks:
         Args:
             n_tasks: a multiple of the environments, and for each of them as many as `goals_a_set` allows.
             rng: source of all randomness.
+
+        Raises:
+            DemoError: another number of tasks.
         """
         if n_tasks % len(self._parts):
             raise DemoError(f"tasks in a meta-batch: got {n_tasks}, allowed a multiple of {len(self._parts)}")

@@ -49,7 +49,7 @@ def read_info(folder: Path) -> RecordingInfo:
 
 
 def read_manifest(folder: Path) -> tuple[RecordingInfo, dict[str, str]]:
-    """What recording.json says: the description, and the checksums of the files."""
+    """What recording.json says: the description, and the checksums of the files; errors as of `read_info`."""
     path = folder / INFO
     try:
         said = json.loads(_read_small(path))

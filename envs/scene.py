@@ -38,7 +38,11 @@ def scattered(rng: np.random.Generator, n: int) -> Positions:
 
 
 def spread(rng: np.random.Generator, n: int, area: tuple, spacing: float) -> Positions:
-    """`n` points of an area at least `spacing` apart [m], by rejection of whole arrangements (no bias by order)."""
+    """`n` points of an area at least `spacing` apart [m], by rejection of whole arrangements (no bias by order).
+
+    Raises:
+        EnvError: they do not fit there.
+    """
     (x0, x1), (y0, y1) = area
     for _ in range(10_000):
         points = rng.uniform((x0, y0), (x1, y1), (n, 2))

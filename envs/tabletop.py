@@ -172,6 +172,9 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Args:
             seed: of the scene that is drawn.
             options: {"scene": Scene} starts in that scene instead.
+
+        Raises:
+            EnvError: that is no scene, or one of another task.
         """
         super().reset(seed=seed)
         scene = (options or {}).get("scene")
@@ -207,7 +210,11 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         return self._observation(), self._info() | {"is_success": False}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Does `action` [n_actions] for `CONTROL_PERIOD`."""
+        """Does `action` [n_actions] for `CONTROL_PERIOD`.
+
+        Raises:
+            EnvError: not reset yet, or closed; or the action is not so many finite numbers.
+        """
         if not self._cameras:
             raise EnvError("step: got an environment that was not reset or is closed, allowed after reset")
         action = np.asarray(action, float)

@@ -82,6 +82,7 @@ def init_small(sizes: Sizes, generator: torch.Generator, *, watched: int = HIDDE
 
 
 def init_policy(generator: torch.Generator, sizes: Sizes) -> Params:
+    """theta: the whole policy."""
     params: Params = {}
     for i in range(len(STRIDES)):
         init_conv(params, f"conv{i}", 3 if i == 0 else CHANNELS, CHANNELS, (KERNEL, KERNEL), generator)
@@ -96,6 +97,7 @@ def init_policy(generator: torch.Generator, sizes: Sizes) -> Params:
 
 
 def init_loss(generator: torch.Generator, inputs: int = HIDDEN) -> Params:
+    """psi: the learned loss over so many numbers of each frame."""
     params: Params = {}
     # Odd kernels keep the length: one tap more than the published ten.
     init_conv(params, "time1", inputs, TIME_CHANNELS, (TIME_KERNEL + 1,), generator)

@@ -18,6 +18,9 @@ def side_by_side(clips: Sequence[np.ndarray], height: int = 256, labels: Sequenc
 
     Returns:
         uint8 [T, height and the strip, W, 3].
+
+    Raises:
+        VideoError: no clips, or not a label each.
     """
     if not clips or (labels is not None and len(labels) != len(clips)):
         raise VideoError(f"clips: got {len(clips)} and {labels} as labels, allowed one or more, and a label each")
@@ -43,6 +46,9 @@ def labelled_rows(clips: Sequence[np.ndarray], labels: Sequence[str], width: int
 
     Returns:
         uint8 [T, H of all, width + W, 3].
+
+    Raises:
+        VideoError: no clips, of several widths, or not a label each.
     """
     if not clips or len(labels) != len(clips) or len({clip.shape[2] for clip in clips}) > 1:
         raise VideoError(f"rows: got {len(clips)} and {labels} as labels, allowed some of one width, a label each")

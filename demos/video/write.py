@@ -24,6 +24,9 @@ def write_video(path: str | Path, frames: np.ndarray, fps: float) -> None:
         path: of the file; its directory is made.
         frames: uint8 [T, H, W, 3].
         fps: frames a second.
+
+    Raises:
+        VideoError: other frames, or a rate that is not above 0.
     """
     _write(Path(path), frames, fps, Colorspace.ITU709)
 
@@ -94,6 +97,9 @@ def write_gif(path: str | Path, frames: np.ndarray, fps: float) -> None:
         path: of the file; its directory is made.
         frames: uint8 [T, H, W, 3].
         fps: frames a second; the format rounds each frame's time to 0.01 s.
+
+    Raises:
+        VideoError: as `write_video`.
     """
     first, *rest = [Image.fromarray(f) for f in _checked(frames, fps)]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -107,6 +113,9 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     Args:
         path: of the file; its directory is made.
         image: uint8 [H, W, 3].
+
+    Raises:
+        VideoError: a suffix of no format of pictures.
     """
     Image.init()
     suffix = Path(path).suffix.lower()
