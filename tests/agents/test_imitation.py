@@ -27,6 +27,7 @@ from demos.human import human_video
 from demos.record import record
 from demos.tasks import sample_task_set
 from demos.types import Video
+from envs.acting import VERBS
 from scripts.common import env_id, env_names
 
 ENV = "daml/Reach-v0"
@@ -280,3 +281,28 @@ def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str, 
 def test_every_control_is_where_it_was_predicted(video: str, workers: Workers) -> None:
     low, high = PREDICTED[video]
     assert low - 1e-9 <= in_the_box("reach", "reach", video, 30, workers).nearest.mean() <= high + 1e-9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("video", "objects", "verbs", "shown"),
+    [
+        ("wrong-object", (0.0, 0.1), (0.7, 1.0), (0.7, 1.0)),  # what is told to one object is done to another
+        ("wrong-verb", (0.9, 1.0), (0.0, 0.1), (0.7, 1.0)),
+        ("wrong", (0.0, 0.1), (0.0, 0.1), (0.7, 1.0)),
+        ("first", CHANCE, (0.0, 1 / 3), (0.0, 1 / 3)),  # neither object nor verb
+    ],
+)
+def test_act_does_what_it_was_shown_to_what_it_was_shown(video, objects, verbs, shown, workers) -> None:  # type: ignore[no-untyped-def]
+    said = in_the_box("act", "act", video, 30, workers).summary()
+    for name, (low, high) in {"nearest": objects, "verb": verbs, "as_shown": shown}.items():
+        assert low - 1e-9 <= said[name] <= high + 1e-9, name
+
+
+@pytest.mark.slow
+def test_a_push_seen_backwards_is_not_done_forwards(workers: Workers) -> None:
+    aimed = in_the_box("act", "act", "reversed", 30, workers).aimed
+    assert aimed is not None
+    pushes = [VERBS.index(name) for name in VERBS if name.startswith("push")]
+    asked = np.repeat(aimed.asked[:, None], aimed.did.shape[1], 1)
+    assert not (aimed.did == asked)[np.isin(asked, pushes)].any()
