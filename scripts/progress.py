@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from scripts.common import console
-from scripts.runs import LOG
+from scripts.runs import LOG, held
 
 if TYPE_CHECKING:
     from daml import Team
@@ -128,6 +128,9 @@ def training_log(folder: Path, n_steps: int, step: int, team: Team, compiles: bo
         step: done already.
         team: the processes that train.
         compiles: before the first step, where that can be done.
+
+    Raises:
+        InputError: another process trains there.
     """
     from daml import JsonlLog, can_compile, tee
 
@@ -135,7 +138,7 @@ def training_log(folder: Path, n_steps: int, step: int, team: Team, compiles: bo
         yield None
         return
     note = "compiling" if compiles and step < n_steps and can_compile() else ""
-    with JsonlLog(folder / LOG, step) as log, progress_bar("meta-steps") as bar:
+    with held(folder), JsonlLog(folder / LOG, step) as log, progress_bar("meta-steps") as bar:
         yield tee(log, TrainingLog(bar, n_steps, step, note))
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from shlex import quote
@@ -59,7 +63,7 @@ def check(run: Run) -> None:
 
     Raises:
         InputError: a run is there and --resume is not given; --resume is, and there is none, or another one, or one of
-            more steps; or nothing can be written there.
+            more steps, or one that is being trained; or nothing can be written there.
     """
     folder = run.folder
     Writable("folder").check("out", folder)
@@ -77,6 +81,29 @@ def check(run: Run) -> None:
         raise InputError(f"run {folder}: got {asked}, allowed {different}, as it began; or another --out")
     if same["steps"].isdigit() and run.steps < int(same["steps"]):
         raise InputError(f"steps: got {run.steps}, allowed {same['steps']} or more: the run {folder} began with them")
+    with held(folder):
+        pass
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keeps the folder of a run to one process: two would write one log and one checkpoint. It lets go when it ends,
+    however that comes, and leaves no file.
+
+    Raises:
+        InputError: another one has it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"run {folder}: got one that another process trains, allowed one that none does") from None
+        except OSError:
+            pass  # a file system that knows no locks
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def begin(run: Run) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from command_line import LEAVES, ends, refused
 
-from daml import read_log
+from daml import ALONE, read_log
 from scripts import cli, runs
 from scripts.common import find_policy, write_json
 from scripts.fewshot import Fewshot
 from scripts.inputs import InputError
 from scripts.mil_reach import MilReach
+from scripts.progress import training_log
 from scripts.sinusoid import Sinusoid
 from scripts.train import Train
 
@@ -172,6 +173,27 @@ def test_a_longer_run_trains_only_what_is_missing(tmp_path, monkeypatch, capsys)
     assert [record["step"] for record in log] == [1, 2, 3, 4, 5]
     config = json.loads((tmp_path / "run" / "results.json").read_text())["config"]
     assert (config["seed"], config["test_tasks"]) == (5, 20)
+
+
+def test_a_run_that_is_being_trained_is_left_alone(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    run = ["sinusoid", "--out", str(tmp_path / "run")]
+    assert ends([*run, *SHORT, "--steps", "2"], monkeypatch, capsys)[0] == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with runs.held(tmp_path / "run"):
+        status, _, err = ends([*run, "--resume", "--steps", "4"], monkeypatch, capsys)
+    assert (status, err) == (
+        2,
+        f"daml: error: run {tmp_path / 'run'}: got one that another process trains, allowed one that none does\n",
+    )
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert ends([*run, "--resume", "--steps", "4"], monkeypatch, capsys)[0] == 0
+
+
+def test_a_run_is_held_while_it_is_trained(tmp_path: Path) -> None:
+    with training_log(tmp_path, 1, 0, ALONE), pytest.raises(InputError, match="another process"), runs.held(tmp_path):
+        pass
+    with runs.held(tmp_path):
+        pass
 
 
 def test_one_task_has_no_interval_and_json_has_no_nan(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
