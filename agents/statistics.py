@@ -20,7 +20,8 @@ def wilson(rate: float, n: int) -> tuple[float, float]:
     z = quantile()
     centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (rate * (1 - rate) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At 0 and 1 both ends are the rate itself, but for rounding.
+    return min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half))
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float, float]:

@@ -15,6 +15,13 @@ def test_wilson_agrees_with_scipy() -> None:
         assert wilson(k / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+def test_wilsons_interval_holds_the_rate_to_the_last_bit() -> None:
+    for n in range(1, 300):
+        for rate in (0.0, 1 / n, 1.0):
+            low, high = wilson(rate, n)
+            assert 0.0 <= low <= rate <= high <= 1.0
+
+
 def draws(rng: np.random.Generator, rate: float, seeds: int = 1, tasks: int = 100) -> np.ndarray:
     return rng.random((seeds, tasks, 1)) < rate
 
