@@ -285,18 +285,30 @@ def test_every_control_is_where_it_was_predicted(video: str, workers: Workers) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("video", "objects", "verbs", "shown"),
+    ("env", "video", "objects", "aims", "shown"),
     [
-        ("wrong-object", (0.0, 0.1), (0.7, 1.0), (0.7, 1.0)),  # what is told to one object is done to another
-        ("wrong-verb", (0.9, 1.0), (0.0, 0.1), (0.7, 1.0)),
-        ("wrong", (0.0, 0.1), (0.0, 0.1), (0.7, 1.0)),
-        ("first", CHANCE, (0.0, 1 / 3), (0.0, 1 / 3)),  # neither object nor verb
+        ("act", "wrong-object", (0.0, 0.1), (0.7, 1.0), (0.7, 1.0)),  # what is told of one object is done to another
+        ("act", "wrong-verb", (0.9, 1.0), (0.0, 0.1), (0.7, 1.0)),
+        ("act", "wrong", (0.0, 0.1), (0.0, 0.1), (0.7, 1.0)),
+        ("act", "first", CHANCE, (0.0, 1 / 3), (0.0, 1 / 3)),  # neither object nor verb
+        ("sort", "wrong-object", (0.0, 0.1), (0.5, 1.0), (0.5, 1.0)),
+        ("sort", "wrong-container", (0.8, 1.0), (0.0, 0.1), (0.5, 1.0)),
+        ("sort", "first-half", (0.8, 1.0), (0.0, 1 / 3), (0.0, 1 / 3)),  # the item, not the container
     ],
 )
-def test_act_does_what_it_was_shown_to_what_it_was_shown(video, objects, verbs, shown, workers) -> None:  # type: ignore[no-untyped-def]
-    said = in_the_box("act", "act", video, 30, workers).summary()
-    for name, (low, high) in {"nearest": objects, "verb": verbs, "as_shown": shown}.items():
+def test_what_is_done_to_what_is_what_was_shown_of_each(env, video, objects, aims, shown, workers) -> None:  # type: ignore[no-untyped-def]
+    said = in_the_box(env, env, video, 30 if env == "act" else 27, workers).summary()  # whole sets
+    for name, (low, high) in {"nearest": objects, said["aim"]: aims, "as_shown": shown}.items():
         assert low - 1e-9 <= said[name] <= high + 1e-9, name
+
+
+@pytest.mark.slow
+def test_the_second_half_tells_the_container(workers: Workers) -> None:
+    aimed = in_the_box("sort", "sort", "second-half", 27, workers).aimed
+    assert aimed is not None
+    placed = aimed.did >= 0
+    assert placed.any()
+    assert (aimed.did == aimed.asked[:, None])[placed].mean() > 0.8
 
 
 @pytest.mark.slow
