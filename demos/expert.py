@@ -4,6 +4,7 @@ Each is a function of the present alone, with no phase kept from step to step, a
 state and of where things stood before it touched them only: a policy that is cloned from it sees no more.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ _LIFT = 0.06  # [m] that an item is lifted before it goes sideways at full speed
 _STEEP = 3.0  # slope of the cone on which open fingers come down around an item
 _OPEN = 0.066  # [m] less than this, the fingers are about to close
 _ASTRAY = 0.006  # [m] from where an item stood to where the fingers would miss it
+_AFAR = 0.10  # [m] from an item where fingers that come closed open: so far that they are open before they come down
+_SHUT = 0.03  # [m] less than this, nothing is between the fingers
 
 _ONTO = 0.005  # [m] above an object's top where the fingertips touch it
 _BESIDE = 0.085  # [m] from an object's middle to where closed fingers come down to push it
@@ -89,34 +92,35 @@ def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
         info: of `PickPlaceEnv`, with "places" [2, 3], "fingertip" [3], "item" [3], "opening", "width", "grasped"
             and "placed".
     """
-    return _pick_and_place(info, _is_released(info, info["places"][1]))
+    return _pick_and_place(info, _grasp)
 
 
 def sort_expert(info: dict[str, Any]) -> np.ndarray:
     """The action [4] in [-1, 1] of `pick_place_expert`, for a goal item and its container.
 
-    Open fingers come past containers on their way: they have let go of the item only where it is, too.
+    The hand passes over the containers twice. It comes with closed fingers and goes with open ones, so that its state
+    says whether it has been to the item.
 
     Args:
         info: of `SortEnv`, with what `pick_place_expert` takes.
     """
-    container = info["places"][1]
-    return _pick_and_place(info, _is_over(info["item"], container) and _is_released(info, container))
+    return _pick_and_place(info, _come_closed)
 
 
-def _pick_and_place(info: dict[str, Any], released: bool) -> np.ndarray:
-    """The action [4] that takes the goal item and puts it into its container, unless it was `released` there."""
+def _pick_and_place(info: dict[str, Any], take: Callable[[np.ndarray, float], np.ndarray]) -> np.ndarray:
+    """The action [4] that takes the goal item, as `take` does from the way to it and the opening of the fingers, and
+    puts it into its container."""
     (x, y, top), container = info["places"]
     tip, item = info["fingertip"], info["item"]
     height = grip_height(top)
-    if info["placed"] or info["grasped"] or released:
+    if info["placed"] or info["grasped"] or _is_released(info, container):
         action = _deliver(info, container + _up(height + _DROP))
         # Straight up first: what is carried must not sweep the others away.
         action[:2] *= np.clip((tip[2] - height) / _LIFT, 0, 1)
         return action
     if np.hypot(*(item[:2] - [x, y])) > _ASTRAY:
         x, y = item[:2]
-    return _grasp(np.array([x, y, height]) - tip, info["opening"])
+    return take(np.array([x, y, height]) - tip, info["opening"])
 
 
 def act_expert(info: dict[str, Any]) -> np.ndarray:
@@ -173,6 +177,15 @@ def _grasp(way: np.ndarray, opening: float) -> np.ndarray:
     closing = opening < _OPEN and off < 0.025 and abs(way[2]) < 0.025
     there = off < 0.012 and abs(way[2]) < 0.012
     return np.append(toward(steep(way)), np.float32(-1 if there or closing else 1))
+
+
+def _come_closed(way: np.ndarray, opening: float) -> np.ndarray:
+    """The action [4] of `_grasp`, of fingers that come closed and open above the item, and again if they missed it."""
+    if np.hypot(*way[:2]) > _AFAR:
+        return np.append(toward(steep(way)), np.float32(-1))
+    if opening < _SHUT or (opening < _OPEN and way[2] < -_LIFT / 2):
+        return np.append(toward(steep(way) + _up(_CLEARANCE)), np.float32(1))
+    return _grasp(way, opening)
 
 
 def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:

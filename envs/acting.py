@@ -10,7 +10,7 @@ import numpy as np
 
 from envs.human import grasping_hand
 from envs.objects import ITEMS
-from envs.robot import gripper
+from envs.robot import GRIPPING, gripper
 from envs.scene import Aims, Layout, Positions, Scene, staggered
 from envs.tabletop import GripperEnv, held
 
@@ -80,7 +80,7 @@ ACTING = Layout(
     fingers=gripper,
     opening=(0.06, 0.08),
     human_hand=grasping_hand,
-    timestep=0.005,
+    timestep=GRIPPING,
     aims=Aims("verb", VERBS),
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 from envs.human import grasping_hand
 from envs.objects import ITEMS, OPEN_CONTAINERS
 from envs.placing import is_placed, is_success
-from envs.robot import gripper
+from envs.robot import GRIPPING, gripper
 from envs.scene import Layout, Positions, Scene, spread
 from envs.tabletop import GripperEnv
 
@@ -50,7 +50,7 @@ PICKING = Layout(
     human_hand=grasping_hand,
     extra=OPEN_CONTAINERS,
     extra_area=CONTAINER_AREA,
-    timestep=0.005,
+    timestep=GRIPPING,
 )
 
 

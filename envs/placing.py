@@ -10,7 +10,7 @@ import numpy as np
 
 from envs.human import grasping_hand
 from envs.objects import ITEMS, OPEN_CONTAINERS
-from envs.robot import FINGERTIP, N_JOINTS, gripper
+from envs.robot import FINGERTIP, GRIPPING, N_JOINTS, gripper
 from envs.scene import Layout, Positions, Scene, spread
 from envs.tabletop import GripperEnv, held
 
@@ -41,7 +41,7 @@ PLACING = Layout(
     fingers=gripper,
     human_hand=grasping_hand,
     extra=ITEMS,
-    timestep=0.005,
+    timestep=GRIPPING,
 )
 
 

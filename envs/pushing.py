@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 
 from envs.objects import Family
-from envs.robot import gripper
+from envs.robot import GRIPPING, gripper
 from envs.scene import Layout, Positions, Scene, staggered
 from envs.tabletop import GripperEnv, held
 
@@ -55,7 +55,7 @@ PUSHING = Layout(
     # Both fingers push side by side, and what is pushed does not swerve.
     hand_yaw=np.pi / 2,
     marks=_paint_line,
-    timestep=0.005,
+    timestep=GRIPPING,
 )
 
 

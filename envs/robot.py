@@ -82,6 +82,9 @@ _LINKS = (
     ((0, 0, 0, 0, 0, 0.09), 0.041),
 )
 _FINGER = (0.011, 0.010, 0.026)  # half sizes [m]
+GRIPPING = 0.0025
+"""Timestep of the physics where the gripper holds things [s]. The arm is damped implicitly, which contacts do not know
+of: the longer the step, the further what is held slides in the fingers."""
 _GRIP_FORCE = 70.0  # [N], of each finger
 _GRIP_STIFFNESS, _GRIP_DAMPING = 1000.0, 200.0  # [N/m], [N s/m]: closes on an object in about 0.3 s
 _WHITE, _DARK = (0.88, 0.88, 0.86, 1), (0.2, 0.2, 0.22, 1)
@@ -127,7 +130,7 @@ def gripper(hand: mujoco.MjsBody, spec: mujoco.MjSpec) -> None:
             friction=[1.5, 0.03, 0.001],
             condim=4,
             priority=1,
-            solref=[0.01, 1.0],
+            solref=[2 * GRIPPING, 1.0],  # as stiff as the timestep allows
             solimp=[0.99, 0.999, 0.001, 0.5, 2],
         )
         actuator = spec.add_actuator(

@@ -14,7 +14,7 @@ from envs.objects import ITEMS, OPEN_CONTAINERS
 from envs.pick_place import STAGES as STAGES
 from envs.pick_place import is_grasped, is_lifted, is_reached
 from envs.placing import is_placed, offsets
-from envs.robot import gripper
+from envs.robot import GRIPPING, gripper
 from envs.scene import Aims, Layout, Positions, Scene, spread
 from envs.tabletop import GripperEnv
 
@@ -51,11 +51,11 @@ SORTING = Layout(
     movable=True,
     start_area=START_AREA,
     fingers=gripper,
-    opening=(0.06, 0.08),
+    opening=(0.0, 0.02),
     human_hand=grasping_hand,
     containers=OPEN_CONTAINERS,
     arrange_containers=containers_apart,
-    timestep=0.005,
+    timestep=GRIPPING,
     aims=Aims("container", ("first", "second", "third")),
 )
 

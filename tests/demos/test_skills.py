@@ -82,6 +82,22 @@ def test_the_expert_succeeds_nearly_always(env_id):
     env.close()
 
 
+def test_the_fingers_of_sort_say_whether_the_hand_has_been_to_the_item():
+    """The hand passes over the containers twice, and who is cloned from the expert remembers nothing."""
+    skill = SKILLS["daml/Sort-v0"]
+    env = gymnasium.make("daml/Sort-v0", image_size=16, disable_env_checker=True)
+    for scene in scenes("daml/Sort-v0", 8):
+        info, taken, over = env.reset(options={"scene": scene})[1], False, False
+        first, _ = info["places"]
+        while not over:
+            taken |= info["grasped"]
+            if np.linalg.norm((info["fingertip"] - first)[:2]) > 0.12 and not info["grasped"]:
+                assert (info["opening"] > 0.03) == taken
+            *_, over, info = env.step(skill.expert(info))
+        assert info["is_success"]
+    env.close()
+
+
 @moving
 def test_a_hand_of_another_task_is_refused(env_id):
     env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
