@@ -18,7 +18,7 @@ from envs.tabletop import CAMERAS
 
 SPLIT = "train"
 """Of the objects that are collected."""
-GLANCES = 10
+GLANCES = 30
 """Collected of each set, for a policy that looks at them (`demos.glances`)."""
 STILL = 1e-6
 """Standard deviation below which a number counts as one that never changes."""

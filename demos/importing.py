@@ -1,7 +1,7 @@
 """Import: a dataset to meta-train on, out of robot demonstrations that others recorded and videos of people."""
 
 from collections.abc import Iterator
-from concurrent.futures import as_completed
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from demos.collect import describe
 from demos.errors import DemoError
+from demos.executors import executor
 from demos.folders import new_folder
 from demos.pairs import Pair, read_pairs
-from demos.processes import pool
 from demos.robots import SHORTEST, Chosen, Robot, RobotEpisode, open_robot
 from demos.storage import Dataset, DatasetInfo, create
 from demos.video import read_times, read_video
@@ -65,10 +65,9 @@ def import_dataset(what: Import, out: Path, *, workers: int) -> Iterator[tuple[i
             read_times(pair.video)  # a broken one is found now, and not after an hour
         create(part, info)
         yield 0, len(sets)
-        with pool(min(workers, len(sets))) as processes:
-            jobs = [processes.submit(_import_one, part, info, robot, what, i, pairs) for i, pairs in enumerate(sets)]
-            for done, job in enumerate(as_completed(jobs), 1):
-                job.result()
+        with executor("processes", min(workers, len(sets))) as each:
+            imported = each(partial(_import_one, part, info, robot, what), enumerate(sets))
+            for done, _ in enumerate(imported, 1):
                 yield done, len(sets)
 
 
@@ -137,8 +136,9 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
     )
 
 
-def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, index: int, pairs: list[Pair]) -> None:
-    """Writes a set."""
+def _import_one(folder: Path, info: DatasetInfo, robot: Robot, what: Import, numbered: tuple[int, list[Pair]]) -> None:
+    """Writes a set, whose number comes before its pairs."""
+    index, pairs = numbered
     arrays: dict[str, np.ndarray] = {
         name: np.full(shape[1:], np.nan if np.issubdtype(kind, np.floating) else 0, kind)
         for name, (kind, shape) in info.arrays().items()

@@ -6,7 +6,7 @@ before anything has moved and is what a policy sees of a scene.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import as_completed
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from daml.files import beside
 from demos.errors import DemoError
+from demos.executors import executor
 from demos.mil_expert import expert
-from demos.processes import pool
 from envs.mil_reach import HEIGHT, STEPS, WIDTH, MilReach, pixels
 from envs.mil_scenes import N_BOXES, Scenes
 
@@ -73,7 +73,7 @@ def collect(folder: Path, scenes: Scenes, split: str, workers: int) -> Iterator[
         The number of files that are there, at the start and after each new one.
 
     Raises:
-        DemoError: a process died.
+        DemoError: as `demos.executors.executor`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {path: part for path, part in _parts(folder, scenes, split) if not path.exists()}
@@ -81,9 +81,8 @@ def collect(folder: Path, scenes: Scenes, split: str, workers: int) -> Iterator[
     yield done
     if not paths:
         return
-    with pool(min(workers, len(paths))) as processes:
-        for job in as_completed([processes.submit(_collect, path, part, split) for path, part in paths.items()]):
-            job.result()
+    with executor("processes", min(workers, len(paths))) as each:
+        for _ in each(partial(_collect, split), paths.items()):
             done += 1
             yield done
 
@@ -123,8 +122,9 @@ def _parts(folder: Path, scenes: Scenes, split: str) -> Iterator[tuple[Path, Sce
         yield folder / f"{split}-{start:03d}-{hashlib.sha256(content).hexdigest()[:8]}.npz", part
 
 
-def _collect(path: Path, scenes: Scenes, split: str) -> None:
+def _collect(split: str, part: tuple[Path, Scenes]) -> None:
     """Demonstrates every task of some sets and writes the file."""
+    path, scenes = part
     arm, rng = MilReach(scenes), np.random.default_rng(list(path.name.encode()))
     every = []
     for number, condition in np.ndindex(scenes.places.shape[:2]):
@@ -137,7 +137,7 @@ def _collect(path: Path, scenes: Scenes, split: str) -> None:
         name: np.stack(values).reshape(*lead, *values[0].shape)
         for name, values in zip(Demos._fields, zip(*every, strict=True), strict=True)
     }
-    with beside(path) as part, part.open("wb") as file:
+    with beside(path) as unfinished, unfinished.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
