@@ -33,6 +33,7 @@ _OPEN = 0.066  # [m] less than this, the fingers are about to close
 _ASTRAY = 0.006  # [m] from where an item stood to where the fingers would miss it
 _AFAR = 0.10  # [m] from an item where fingers that come closed open: so far that they are open before they come down
 _SHUT = 0.03  # [m] less than this, nothing is between the fingers
+_ABOVE = 0.03  # [m] over where they grasp, at least, closed fingers open
 
 _ONTO = 0.005  # [m] above an object's top where the fingertips touch it
 _BESIDE = 0.085  # [m] from an object's middle to where closed fingers come down to push it
@@ -183,7 +184,7 @@ def _come_closed(way: np.ndarray, opening: float) -> np.ndarray:
     """The action [4] of `_grasp`, of fingers that come closed and open above the item, and again if they missed it."""
     if np.hypot(*way[:2]) > _AFAR:
         return np.append(toward(steep(way)), np.float32(-1))
-    if opening < _SHUT or (opening < _OPEN and way[2] < -_LIFT / 2):
+    if opening < _SHUT or (opening < _OPEN and way[2] < -_ABOVE):
         return np.append(toward(steep(way) + _up(_CLEARANCE)), np.float32(1))
     return _grasp(way, opening)
 
