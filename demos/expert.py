@@ -4,7 +4,6 @@ Each is a function of the present alone, with no phase kept from step to step, a
 state and of where things stood before it touched them only: a policy that is cloned from it sees no more.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -85,32 +84,14 @@ def place_expert(info: dict[str, Any]) -> np.ndarray:
 
 
 def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
-    """The action [4] in [-1, 1] that grasps the goal item, carries it over the container, opens the hand and rises.
+    """The action [4] in [-1, 1] that grasps the goal item, carries it over its container, opens the hand and rises.
 
     It goes to where the item stood, unless that was pushed away.
 
     Args:
-        info: of `PickPlaceEnv`, with "places" [2, 3], "fingertip" [3], "item" [3], "opening", "width", "grasped"
-            and "placed".
+        info: of `PickPlaceEnv` or `SortEnv`, with "places" [2, 3], "fingertip" [3], "item" [3], "opening", "width",
+            "grasped" and "placed".
     """
-    return _pick_and_place(info, _grasp)
-
-
-def sort_expert(info: dict[str, Any]) -> np.ndarray:
-    """The action [4] in [-1, 1] of `pick_place_expert`, for a goal item and its container.
-
-    The hand passes over the containers twice. It comes with closed fingers and goes with open ones, so that its state
-    says whether it has been to the item.
-
-    Args:
-        info: of `SortEnv`, with what `pick_place_expert` takes.
-    """
-    return _pick_and_place(info, _come_closed)
-
-
-def _pick_and_place(info: dict[str, Any], take: Callable[[np.ndarray, float], np.ndarray]) -> np.ndarray:
-    """The action [4] that takes the goal item, as `take` does from the way to it and the opening of the fingers, and
-    puts it into its container."""
     (x, y, top), container = info["places"]
     tip, item = info["fingertip"], info["item"]
     height = grip_height(top)
@@ -121,7 +102,7 @@ def _pick_and_place(info: dict[str, Any], take: Callable[[np.ndarray, float], np
         return action
     if np.hypot(*(item[:2] - [x, y])) > _ASTRAY:
         x, y = item[:2]
-    return take(np.array([x, y, height]) - tip, info["opening"])
+    return _take(np.array([x, y, height]) - tip, info["opening"])
 
 
 def act_expert(info: dict[str, Any]) -> np.ndarray:
@@ -169,24 +150,23 @@ def _lift(info: dict[str, Any]) -> np.ndarray:
     way = np.array([x, y, grip_height(top)]) - info["fingertip"]
     if info["fingers"] == 2:
         return np.append(toward(way + _up(_RAISE)), np.float32(-1))
-    return _grasp(way, info["opening"])
+    return _take(way, info["opening"])
 
 
-def _grasp(way: np.ndarray, opening: float) -> np.ndarray:
-    """The action [4] of open fingers that come down around an item, a way [3] [m] from here, and close on it there."""
+def _take(way: np.ndarray, opening: float) -> np.ndarray:
+    """The action [4] of fingers that come closed, open above an item, a way [3] [m] from here, come down around it and
+    close on it there.
+
+    So the fingers tell whether the hand has been to the item, and open again when they closed on nothing.
+    """
     off = float(np.hypot(*way[:2]))
-    closing = opening < _OPEN and off < 0.025 and abs(way[2]) < 0.025
-    there = off < 0.012 and abs(way[2]) < 0.012
-    return np.append(toward(steep(way)), np.float32(-1 if there or closing else 1))
-
-
-def _come_closed(way: np.ndarray, opening: float) -> np.ndarray:
-    """The action [4] of `_grasp`, of fingers that come closed and open above the item, and again if they missed it."""
-    if np.hypot(*way[:2]) > _AFAR:
+    if off > _AFAR:
         return np.append(toward(steep(way)), np.float32(-1))
     if opening < _SHUT or (opening < _OPEN and way[2] < -_ABOVE):
         return np.append(toward(steep(way) + _up(_CLEARANCE)), np.float32(1))
-    return _grasp(way, opening)
+    closing = opening < _OPEN and off < 0.025 and abs(way[2]) < 0.025
+    there = off < 0.012 and abs(way[2]) < 0.012
+    return np.append(toward(steep(way)), np.float32(-1 if there or closing else 1))
 
 
 def _deliver(info: dict[str, Any], over: np.ndarray) -> np.ndarray:

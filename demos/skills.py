@@ -16,7 +16,7 @@ import numpy as np
 
 from daml.modules import import_named, split_name
 from demos.errors import DemoError
-from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert, sort_expert
+from demos.expert import act_expert, pick_place_expert, place_expert, push_expert, reach_expert
 from demos.motions import (
     SORT_TIME,
     Motion,
@@ -101,7 +101,7 @@ SKILLS = {
     ),
     "daml/Sort-v0": Skill(
         sorting.SORTING,
-        sort_expert,
+        pick_place_expert,
         sort_motion,
         sorting.goal_points,
         2,

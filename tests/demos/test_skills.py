@@ -1,5 +1,7 @@
 """The human and the expert of every environment do the same thing to the same object."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -95,6 +97,26 @@ def test_the_fingers_of_sort_say_whether_the_hand_has_been_to_the_item():
                 assert (info["opening"] > 0.03) == taken
             *_, over, info = env.step(skill.expert(info))
         assert info["is_success"]
+    env.close()
+
+
+@pytest.mark.parametrize("env_id", ["daml/PickPlace-v0", "daml/Act-v0", "daml/Sort-v0"])
+def test_fingers_that_come_to_take_something_are_closed_afar_and_open_above_it(env_id):
+    """So fingers that closed on nothing open again, and who is cloned from the expert has seen how."""
+    skill = SKILLS[env_id]
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    for scene in scenes(env_id, 3):
+        if scene.layout.aims and "lift" in scene.layout.aims.names:
+            scene = replace(scene, aim=VERBS.index("lift"))
+        info = env.reset(options={"scene": scene})[1]
+        afar, above = info["item"] + [0, -0.2, 0.2], info["item"] + [0, 0, 0.08]
+        for opening in (0.0, 0.08):
+            assert skill.expert({**info, "fingertip": afar, "opening": opening})[3] == -1
+            assert skill.expert({**info, "fingertip": above, "opening": opening})[3] == 1
+        missed = {**info, "fingertip": above - [0, 0, 0.06], "opening": 0.0, "fingers": 0}
+        action = skill.expert(missed)
+        assert action[3] == 1
+        assert action[2] > 0
     env.close()
 
 
