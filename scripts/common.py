@@ -191,7 +191,8 @@ def machine(device: str = "cpu") -> str:
             line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         model = names[0] if names else model
-    return f"{os.cpu_count()} CPU cores ({model})"
+    there = os.cpu_count() or 1
+    return f"{there if cores() == there else f'{cores()} of {there}'} CPU cores ({model})"
 
 
 def cores() -> int:

@@ -45,7 +45,7 @@ class Evaluate:
     only: docs/envs/act.md#held-out-combinations)."""
     gap: tuple[str, ...] = ()
     """How far videos and scenes are from those of meta-training, such as view=2 person=3 or all=2. Names: table, light,
-    view, person, side, style, all (0 to 3, meta-training is 1), objects (1 to 3), distractors, nudge (0 to 2)."""
+    view, person, side, style (0 to 3, meta-training is 1), objects, all (1 to 3), distractors, nudge (0 to 2)."""
     data: Path | None = None
     """A dataset of `daml import`, to evaluate on what it holds out; with --policy, --seed and --json alone."""
     workers: Count | None = None

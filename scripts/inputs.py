@@ -96,7 +96,9 @@ Pairs = Literal["all", "seen", "held-out"]
 """What `demos.combinations.Pairs` is."""
 Env = Annotated[
     str,
-    arg(help="Environment: reach, push, place, pick-place, act, or MODULE:ID of your own (docs/your_own_task.md)."),
+    arg(
+        help="Environment: reach, push, place, pick-place, act, sort, or MODULE:ID of your own (docs/your_own_task.md)."
+    ),
 ]
 """What `scripts.common.env_id` takes."""
 Device = Literal["auto", "cpu", "cuda"]

@@ -58,10 +58,10 @@ class Train:
     (docs/your_own_task.md); all is one policy for reach, push, place and pick-place; none is a robot of which there are
     only data, in --data."""
     preset: str = "temporal"
-    """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place), both,
-    precise and precise-temporal (find the goal more exactly, for longer), paper (the literal network and loss, for a
-    GPU), paper-small (the same, for an hour on a CPU), what these are compared with (docs/methods/baselines.md), or
-    MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
+    """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place),
+    both, precise and precise-temporal (find the goal more exactly, for longer), paper (the literal network and
+    loss, for a GPU), paper-small and paper-seeing (smaller, for a CPU: docs/methods/imitation.md), what these are
+    compared with (docs/methods/baselines.md), or MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None
