@@ -1,6 +1,5 @@
 """Collection: fills a dataset with demonstrations, on all cores, the same whatever their number."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from demos.errors import DemoError
 from demos.executors import Map, On, executor
 from demos.glances import glances
 from demos.human import VIDEO_FPS, human_video
+from demos.processes import cores
 from demos.record import demonstrate, demonstration, shaken
 from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
@@ -93,7 +93,7 @@ def collect(
         n_lessons: demonstrations by the robot in the human's scene, of each task: 0 or 1.
         nudge: level of `envs.nudge.FARTHEST`: how far objects are moved while the robot is on its way.
         cameras: one of `envs.tabletop.CAMERAS`, that the robot is seen through.
-        workers: processes; one for each core when None.
+        workers: processes; one for each core that this process may use when None.
         on: where demonstrations are made.
 
     Yields:
@@ -120,7 +120,7 @@ def collect(
     if nudge not in range(len(FARTHEST)):
         raise DemoError(f"nudge: got {nudge}, allowed 0 to {len(FARTHEST) - 1}")
     info = describe(env_id, split, seed, n_sets, size, n_glances, n_lessons, nudge, cameras)
-    with executor(on, workers or os.cpu_count() or 1) as each:
+    with executor(on, workers or cores()) as each:
         dataset = create(folder, info)
         missing = dataset.missing()
         done = n_sets - len(missing)

@@ -69,6 +69,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def cores() -> int:
+    """Cores that this process may use, of those that the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def one_thread() -> None:
     """Keeps this process to one core: the threads of the software renderer and of torch would fight over them."""
     import torch  # late: commands look here before they know whether they need it

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from tyro.conf import subcommand
 
+from demos.processes import cores
 from scripts.bench_core import BenchCore
 from scripts.bench_refusal import BenchRefusal
 from scripts.bench_teaching import BenchTeaching
 from scripts.bench_train import BenchTrain
-from scripts.common import ENVIRONMENTS, console, cores, env_id, machine, write_json
+from scripts.common import ENVIRONMENTS, console, env_id, machine, write_json
 from scripts.inputs import Count, Env, File, Nudge, On, Side
 
 if TYPE_CHECKING:

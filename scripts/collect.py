@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from scripts.common import ENVIRONMENTS, as_file, console, cores, env_id
+from demos.processes import cores
+from scripts.common import ENVIRONMENTS, as_file, console, env_id
 from scripts.inputs import Cameras, Count, Env, Folder, Natural, Nudge, On, Seed, Side, Split, Within, Writable
 from scripts.progress import progress_bar
 

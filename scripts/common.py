@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from demos.processes import cores
+
 if TYPE_CHECKING:
     from agents.evaluation import Report
     from agents.policies import StoredPolicy
@@ -193,11 +195,6 @@ def machine(device: str = "cpu") -> str:
         model = names[0] if names else model
     there = os.cpu_count() or 1
     return f"{there if cores() == there else f'{cores()} of {there}'} CPU cores ({model})"
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ready_to_train() -> None:

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scripts.common import console, cores, evaluation_of, write_json
+from demos.processes import cores
+from scripts.common import console, evaluation_of, write_json
 from scripts.inputs import Count, Env, File, On, Pairs, Seed
 from scripts.progress import progress_bar
 

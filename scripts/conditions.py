@@ -6,7 +6,8 @@ from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scripts.common import console, cores, env_id, machine, write_json
+from demos.processes import cores
+from scripts.common import console, env_id, machine, write_json
 from scripts.inputs import Count, Folder, InputError, On
 from scripts.methods_table import compared
 from scripts.progress import progress_bar

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.common import console, cores, env_id, policy_for
+from demos.processes import cores
+from scripts.common import console, env_id, policy_for
 from scripts.inputs import Count, Env, Folder, Seed, Side
 from scripts.progress import progress_bar
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from tyro.conf import arg
 
 from agents.controls import MEANINGS
-from scripts.common import NONE, between, console, cores, evaluation_of, find_policy, write_json
+from demos.processes import cores
+from scripts.common import NONE, between, console, evaluation_of, find_policy, write_json
 from scripts.inputs import Count, Env, File, InputError, On, Pairs, Seed, Side, Split
 from scripts.progress import progress_bar
 

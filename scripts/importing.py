@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from scripts.common import console, cores, env_id
+from demos.processes import cores
+from scripts.common import console, env_id
 from scripts.inputs import Count, Folder, InputError, Natural, Side, Within
 from scripts.progress import progress_bar
 

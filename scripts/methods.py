@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scripts.common import console, cores, machine, ready_to_train, write_json
+from demos.processes import cores
+from scripts.common import console, machine, ready_to_train, write_json
 from scripts.inputs import Count, Folder, On, Rate
 from scripts.methods_table import draw, markdown, table
 from scripts.rates import TASKS, Rates

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from demos.processes import cores
 from scripts import runs
-from scripts.common import console, cores, machine, ready_to_train, write_json
+from scripts.common import console, machine, ready_to_train, write_json
 from scripts.inputs import Count, Folder, InputError, Seed
 from scripts.progress import progress_bar, training_log
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from agents.controls import MEANINGS, PREDICTIONS
+from demos.processes import cores
 from scripts import plots
-from scripts.common import console, cores, env_id, env_names, find_policy, machine, write_json
+from scripts.common import console, env_id, env_names, find_policy, machine, write_json
 from scripts.inputs import Count, Folder, On, Seed
 from scripts.progress import progress_bar
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional
 
+from demos.processes import cores
 from scripts import plots
-from scripts.common import as_file, console, cores, env_id, machine, policy_for, write_json
+from scripts.common import as_file, console, env_id, machine, policy_for, write_json
 from scripts.inputs import Count, Env, Folder, On, Pairs, Seed
 from scripts.progress import progress_bar
 

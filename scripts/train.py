@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from demos.processes import cores
 from scripts import plots, runs
 from scripts.collect import collect_missing
 from scripts.common import (
     NONE,
     as_file,
     console,
-    cores,
     data_folders,
     env_id,
     env_ids,

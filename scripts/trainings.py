@@ -8,9 +8,10 @@ from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demos.processes import cores
 from scripts import runs
 from scripts.collect import collect_missing
-from scripts.common import as_file, console, cores, env_id, find_device, ready_to_train, write_json
+from scripts.common import as_file, console, env_id, find_device, ready_to_train, write_json
 from scripts.inputs import InputError, On
 from scripts.progress import progress_bar
 from scripts.train import EVALUATION_SEED, Train

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -121,6 +122,15 @@ def test_an_open_dataset_can_be_read_only_as_a_whole(copy):
     (copy / "done" / "2").unlink()
     with pytest.raises(DemoError, match=r"got 1 of 4 sets unfinished, allowed a complete one.*daml collect"):
         open_dataset(copy)
+
+
+def test_there_are_no_more_processes_than_cores_that_this_process_may_use(tmp_path, monkeypatch):
+    """Under SLURM or taskset the machine has more."""
+    asked = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
+    monkeypatch.setattr("demos.collect.executor", lambda on, number: asked.append(number) or nullcontext())
+    next(collect(tmp_path / "data", **COLLECT))
+    assert asked == [3]
 
 
 @pytest.mark.slow
