@@ -4,7 +4,9 @@ A `Layout` says what a task puts on the table and where; a `Scene` is one draw f
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import mujoco
 import numpy as np
@@ -114,6 +116,12 @@ class Layout:
     marks: Callable[[mujoco.MjSpec], None] = _nothing
     timestep: float = 0.01
     aims: Aims | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            hash(self)
+        except TypeError as error:
+            raise EnvError(f"layout: got an {error}, allowed tuples, frozen dataclasses and functions") from None
 
     @property
     def n_aims(self) -> int:
@@ -229,7 +237,7 @@ def sample_scene(
     things = like.objects if like else sample_set(rng, split, n_objects, look.table_rgb, family=layout.family)
     scene = Scene(
         objects=things,
-        positions=layout.arrange(rng, len(things)),
+        positions=_pairs(layout.arrange(rng, len(things))),
         yaws=tuple(float(a) for a in rng.uniform(-layout.turn, layout.turn, len(things))),
         goal=int(rng.integers(len(things))),
         look=look,
@@ -248,7 +256,7 @@ def sample_scene(
     if layout.containers:
         n = layout.n_aims
         containers = like.containers if like else sample_set(rng, split, n, *colours, family=layout.containers)
-        scene = replace(scene, containers=containers, container_positions=layout.arrange_containers(rng, n))
+        scene = replace(scene, containers=containers, container_positions=_pairs(layout.arrange_containers(rng, n)))
     if layout.aims:
         scene = replace(scene, aim=int(rng.integers(layout.n_aims)))
     if nudge:
@@ -256,6 +264,11 @@ def sample_scene(
         stand = np.array(scene.positions), np.reshape(fixed, (-1, 2))
         scene = replace(scene, nudge=sample_nudge(rng.spawn(1)[0], nudge, *stand))
     return scene
+
+
+def _pairs(positions: Positions) -> Positions:
+    """Numbers of Python, whatever an arrangement of somebody's own made."""
+    return tuple((float(x), float(y)) for x, y in positions)
 
 
 def scene_with(rng: np.random.Generator, names: tuple[str, ...], like: Scene) -> Scene:
@@ -273,7 +286,7 @@ def scene_with(rng: np.random.Generator, names: tuple[str, ...], like: Scene) ->
 
 def robot_model(scene: Scene) -> mujoco.MjModel:
     """The scene with the robot in it; what is movable has a free joint."""
-    return robot_spec(scene).compile()
+    return copy(_compiled(robot_spec, _without_goal(scene)))
 
 
 def robot_spec(scene: Scene) -> mujoco.MjSpec:
@@ -289,11 +302,27 @@ def robot_spec(scene: Scene) -> mujoco.MjSpec:
 
 def human_model(scene: Scene) -> mujoco.MjModel:
     """The same scene with the human's arm instead of the robot; what is movable is moved by hand (mocap bodies)."""
+    return copy(_compiled(_human_spec, _without_goal(scene)))
+
+
+def _human_spec(scene: Scene) -> mujoco.MjSpec:
+    """What `human_model` is compiled from."""
     spec = _empty(scene)
     add_human(spec, scene.human, scene.layout.human_hand)
     for body in _movable(spec, scene):
         body.mocap = True
-    return spec.compile()
+    return spec
+
+
+def _without_goal(scene: Scene) -> Scene:
+    """What the scenes of all tasks of a set have in common: nothing that is seen or simulated depends on the goal."""
+    return replace(scene, goal=0, aim=0)
+
+
+@lru_cache(maxsize=4)  # a set's human and robot, and as many trials again
+def _compiled(spec: Callable[[Scene], mujoco.MjSpec], scene: Scene) -> mujoco.MjModel:
+    """The model of a scene, which takes 15 times as long to compile as to copy. Never written to."""
+    return spec(scene).compile()
 
 
 def _empty(scene: Scene) -> mujoco.MjSpec:

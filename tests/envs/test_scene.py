@@ -13,7 +13,7 @@ from envs.appearance import CAMERA, TABLE_CENTRE, TABLE_HALF_SIZE, Dials, add_su
 from envs.errors import EnvError
 from envs.objects import SPLITS
 from envs.render import Camera
-from envs.scene import OBJECT_AREA, SPACING, START_AREA, human_model, robot_model, sample_scene, scattered
+from envs.scene import OBJECT_AREA, SPACING, START_AREA, Layout, human_model, robot_model, sample_scene, scattered
 
 seeds = st.integers(0, 2**32 - 1)
 STILL = Dials(table=0, light=0, view=0)
@@ -109,6 +109,29 @@ def test_both_embodiments_act_in_the_same_scene(build):
     assert np.array_equal(model.light_dir, bare.light_dir)
     for i, position in enumerate(scene.positions):
         assert model.body(f"object{i}").pos[:2] == pytest.approx(position)
+
+
+@pytest.mark.parametrize("build", [robot_model, human_model])
+def test_a_model_that_is_changed_is_nobody_elses(build):
+    """Tasks of a set have one scene, which is compiled once; a nudge moves fixed objects by changing the model."""
+    scene = sample_scene(np.random.default_rng(4), "train")
+    one, other = build(scene), build(scene.with_goal(2))
+    assert np.array_equal(one.body_pos, other.body_pos)
+    one.body_pos[:] += 1
+    assert not np.array_equal(one.body_pos, other.body_pos)
+    assert np.array_equal(build(scene).body_pos, other.body_pos)
+
+
+def test_a_layout_that_could_change_is_refused():
+    with pytest.raises(EnvError, match=r"layout: got an unhashable type: 'list', allowed tuples"):
+        Layout(start_area=[(0.3, 0.4), (0.0, 0.1), (0.2, 0.3)])
+
+
+def test_positions_are_numbers_whatever_an_arrangement_makes():
+    layout = Layout(most=2, arrange=lambda rng, n: np.array([[0.5, 0.1 * i] for i in range(n)]))
+    scene = sample_scene(np.random.default_rng(0), "train", layout=layout, n_objects=2)
+    assert scene.positions == ((0.5, 0.0), (0.5, 0.1))
+    assert hash(scene) == hash(replace(scene))
 
 
 def test_the_objects_stand_on_the_table():
