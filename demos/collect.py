@@ -13,6 +13,7 @@ from demos.executors import Map, On, executor
 from demos.glances import glances
 from demos.human import VIDEO_FPS, human_video
 from demos.processes import cores
+from demos.recipe import digest
 from demos.record import demonstrate, demonstration, shaken
 from demos.skills import find_skill
 from demos.storage import Dataset, DatasetInfo, create
@@ -62,6 +63,7 @@ def describe(
         told=skill.n_told,
         nudge=nudge,
         hand=CAMERAS.index(check_cameras(cameras)),
+        scenes=digest(sample_task_set(seed, split, 0, env_id=env_id, nudge=nudge).robot_scenes[0]),
     )
 
 

@@ -115,7 +115,7 @@ def find_recordings(root: Path) -> list[Path]:
     """
     if (root / INFO).is_file():
         return [root]
-    found = [path for path in visible(root) if (path / INFO).is_file()]
+    found = [path for path in visible(root) if not path.is_symlink() and (path / INFO).is_file()]
     if not found:
         raise DemoError(f"recordings: got none in {root}, allowed {ALLOWED}, or a folder of such")
     return found

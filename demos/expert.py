@@ -95,7 +95,8 @@ def pick_place_expert(info: dict[str, Any]) -> np.ndarray:
     (x, y, top), container = info["places"]
     tip, item = info["fingertip"], info["item"]
     height = grip_height(top)
-    if info["placed"] or info["grasped"] or _is_released(info, container):
+    falling = _is_released(info, container) and _is_over(item, container)
+    if info["placed"] or info["grasped"] or falling:
         action = _deliver(info, container + _up(height + _DROP))
         # Straight up first: what is carried must not sweep the others away.
         action[:2] *= np.clip((tip[2] - height) / _LIFT, 0, 1)

@@ -16,6 +16,7 @@ from demos.recipe import Recipe
 from demos.recording import Recording, RecordingInfo
 from demos.storage import Dataset, open_dataset
 from demos.video import write_video
+from envs.objects import ALL_SPLITS
 from envs.tabletop import CONTROL_PERIOD, IN_HAND
 
 LIBRARIES = {"lerobot": "pyarrow", "robomimic": "h5py"}
@@ -80,8 +81,8 @@ def export_dataset(folder: Path, out: Path, layout: str, sets: int | None = None
         DemoError: no complete dataset of an environment, or as in `export`.
     """
     write, dataset = writer(layout), open_dataset(folder)
-    if dataset.info.env_id is None:
-        raise DemoError(f"dataset {folder}: got one of no environment, allowed one of `daml collect`")
+    if dataset.info.env_id is None or dataset.info.split not in ALL_SPLITS:
+        raise DemoError(f"dataset {folder}: got one that was imported, allowed one of `daml collect`")
     n_sets = min(sets or dataset.info.n_sets, dataset.info.n_sets)
     tasks = [(index, goal) for index in range(n_sets) for goal in range(int((dataset.lengths[index] > 0).sum()))]
     with new_folder(out) as part:

@@ -107,7 +107,7 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
     for number in what.fingertip:
         if not 0 <= number < state:
             raise DemoError(f"fingertip: got {number}, allowed 0 to {state - 1}, the numbers of the state")
-    fingertip, points = what.fingertip, 1
+    fingertip, points, told = what.fingertip, 1, 1
     if what.env_id is not None:
         theirs = describe(what.env_id, "train", 0, 1, what.chosen.size)
         if (state, action) != (theirs.state, theirs.action):
@@ -115,7 +115,7 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
                 f"robot {what.robot}: got {state} numbers in a state and {action} in an action, allowed {theirs.state} "
                 f"and {theirs.action}, those of {what.env_id}"
             )
-        fingertip, points = theirs.fingertip, theirs.points
+        fingertip, points, told = theirs.fingertip, theirs.points, theirs.told
     return DatasetInfo(
         what.env_id,
         SPLIT,
@@ -128,6 +128,7 @@ def _describe(what: Import, robot: Robot, sets: list[list[Pair]]) -> DatasetInfo
         state=state,
         action=action,
         points=points,
+        told=told,
         glances=0,
         lessons=0,
         ragged=1,

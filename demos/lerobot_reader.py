@@ -46,7 +46,8 @@ class LeRobot:
         row = self.rows[name]
         steps, where = int(row["length"]), f"episode {name} of {self.folder}"
         film = self.info["features"][self.camera]["dtype"] == "video"
-        with readable(path := self.folder / self._path("data_path", row, "data")):
+        path = self.folder / self._path("data_path", row, "data")
+        with readable(path):
             columns = [*self.state, ACTION, CLOCK, *([] if film else [self.camera])]
             rows = library("pyarrow.parquet").read_table(
                 path, columns=columns, filters=[("episode_index", "=", int(name))]
@@ -62,8 +63,9 @@ class LeRobot:
         )
 
     def _path(self, key: str, row: dict[str, Any], what: str, **more: str) -> str:
-        place = {name: int(row[f"{what}/{name}"]) for name in ("chunk_index", "file_index")}
-        return self.info[key].format(**place, **more)
+        with readable(self.folder / "meta/info.json"):
+            place = {name: int(row[f"{what}/{name}"]) for name in ("chunk_index", "file_index")}
+            return str(self.info[key].format(**place, **more))
 
     def _film(self, row: dict[str, Any], clock: np.ndarray) -> np.ndarray:
         """The images at the times of the steps, of the part of the video file that is the episode's."""

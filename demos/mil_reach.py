@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def read_demos(folder: Path, scenes: Scenes, split: str) -> Demos:
             with np.load(path) as file:
                 for name, array in demos._asdict().items():
                     array[PART * number : PART * (number + 1)] = file[name]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise DemoError(f"demonstrations {path}: got {error}, allowed what was collected; delete it") from error
     return demos
 

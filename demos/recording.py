@@ -128,7 +128,8 @@ def folder_name(recipe: Recipe, by: str) -> str:
     number = r.env_id.rpartition("-v")[2]
     nudge = f"-nudge{r.nudge}" if r.nudge else ""
     scene = f"seed{r.seed}-{r.split}{r.index}-goal{r.goal}-trial{r.trial}{nudge}"
-    return f"{short_name(r.env_id).lower()}-{by}-{scene}-v{number}"
+    name = short_name(r.env_id).lower().replace(".", "-")  # Minari allows no dot
+    return f"{name}-{by}-{scene}-v{number}"
 
 
 def env_arguments(info: RecordingInfo) -> dict[str, Any]:

@@ -31,6 +31,9 @@ from envs import acting, pick_place, placing, pushing, reaching, sorting
 from envs.scene import Layout, Scene
 from envs.tabletop import TabletopEnv
 
+N_OBJECTS = 3
+"""Objects in a set of tasks: each is the goal of as many."""
+
 Mirror = Literal["shown", "each", "both", "nothing"]
 """What stays a demonstration of the task in the mirror, left and right exchanged: what is shown alone; what is shown
 and what is done, each by itself; the two only together, where the video tells a side; or nothing of them."""
@@ -124,13 +127,18 @@ def register_task(env_id: str, environment: type[TabletopEnv], skill: Skill) -> 
         skill: who demonstrates it, and how.
 
     Raises:
-        DemoError: the id is no such id or another task's, or environment and skill have not one layout.
+        DemoError: the id is no such id or another task's, environment and skill have not one layout, or it has no room
+            for the objects of a set.
     """
     entry = f"{environment.__module__}:{environment.__qualname__}"
     if not re.fullmatch(r"([\w-]+/)?[\w.-]+-v\d+", env_id):
         raise DemoError(f"id of {entry}: got {env_id!r}, allowed NAME-vNUMBER, or NAMESPACE/NAME-vNUMBER")
     if environment.layout != skill.layout:
         raise DemoError(f"layout of the skill of {env_id}: got another one, allowed {environment.__name__}.layout")
+    if skill.layout.most < N_OBJECTS:
+        raise DemoError(
+            f"objects of {env_id}: got {skill.layout.most} at most, allowed {N_OBJECTS} or more, as in a set"
+        )
     there = gymnasium.registry.get(env_id)
     if there is not None:
         if (there.entry_point, SKILLS.get(env_id)) != (entry, skill):

@@ -26,6 +26,7 @@ Numbers that nobody knows are NaN, as are those behind the end of a demonstratio
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -57,7 +58,8 @@ class DatasetInfo:
     or 1.  ragged: 1 where sets have different numbers of goals, or demonstrations of steps, or may have.  held_out: so
     many sets, the last ones, are for evaluation alone.  fingertip: which numbers of the state are its x, y and z [m];
     none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.  hand: 1 where they
-    are also seen through the camera in the hand.
+    are also seen through the camera in the hand.  scenes: `demos.recipe.digest` of the robot's first: other code may
+    draw others; "" where nobody says.
     """
 
     env_id: str | None
@@ -80,6 +82,7 @@ class DatasetInfo:
     fingertip: tuple[int, ...] = (0, 1, 2)
     nudge: int = 0
     hand: int = 0
+    scenes: str = ""
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -158,7 +161,7 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
     """
     if (folder / "dataset.json").exists():
         found = read_info(folder)
-        if found != replace(info, format=found.format):
+        if found != replace(info, format=found.format, scenes=found.scenes and info.scenes):
             raise DemoError(f"dataset {folder}: got {found}, allowed {info}; choose another folder or delete it")
         return Dataset(folder, found, "r+")
     if folder.exists() and not (folder.is_dir() and {path.name for path in visible(folder)} <= _names(info)):
@@ -166,6 +169,7 @@ def create(folder: Path, info: DatasetInfo) -> Dataset:
     (folder / "done").mkdir(parents=True, exist_ok=True)
     for name, (dtype, shape) in info.arrays().items():
         np.lib.format.open_memmap(_array(folder, name), mode="w+", dtype=dtype, shape=shape)
+        _reserve(_array(folder, name))
     # Written last: a folder with a dataset.json has all its arrays.
     write_json(folder / "dataset.json", asdict(info))
     return Dataset(folder, info, "r+")
@@ -190,6 +194,17 @@ def open_dataset(folder: Path) -> Dataset:
             "run the same `daml collect` again to finish it"
         )
     return dataset
+
+
+def _reserve(path: Path) -> None:
+    """Takes the room of a file on the disk now: a process that writes through memory to a full disk is killed.
+
+    Raises:
+        OSError: there is not enough.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _array(folder: Path, name: str) -> Path:

@@ -13,13 +13,11 @@ import numpy as np
 from daml.errors import ModuleError
 from daml.files import write_json
 from demos.errors import DemoError
+from demos.skills import N_OBJECTS as N_OBJECTS
 from demos.skills import find_skill
 from envs.appearance import Dials
 from envs.objects import ALL_SPLITS
 from envs.scene import Scene, sample_scene
-
-N_OBJECTS = 3
-"""Objects in a set."""
 
 
 def n_goals(env_id: str) -> int:

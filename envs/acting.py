@@ -110,6 +110,11 @@ def verb_done(moved: np.ndarray, tip: np.ndarray, fingers: int) -> int:
     return NOTHING
 
 
+def is_reached(from_top: np.ndarray, from_underside: np.ndarray) -> bool:
+    """Whether the fingertips are at an object's middle: [3] from that of its top and from that of its underside [m]."""
+    return bool(np.linalg.norm(from_top + from_underside) / 2 <= REACH_DISTANCE)
+
+
 def acted_upon(moved: np.ndarray, tips: np.ndarray) -> int:
     """Index of the object that was moved furthest, or, when all stand where they were, of the nearest one.
 
@@ -196,7 +201,7 @@ class ActEnv(GripperEnv):
             "nearest": thing,
             "verb": verb,
             "goal_done": goal_done,
-            "reached": bool(np.linalg.norm(fingertip - item) <= REACH_DISTANCE),
+            "reached": is_reached(tips[goal], fingertip - item),
             "done": goal_done == self._asked(),
             "distance": left_to_do(moved[goal], tips[goal], scene.aim),
         }

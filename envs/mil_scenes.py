@@ -64,10 +64,10 @@ def read_scenes(root: Path, split: str) -> Scenes:
 def _files(root: Path, split: str) -> Iterator[tuple[str, str]]:
     """(name, text) of every file of a split, in an archive or else in a folder."""
     archive, folder = root / f"{split}.tar.xz", root / f"sim_vision_reach_{split}_xmls"
-    if folder.is_dir():
-        yield from ((path.name, path.read_text()) for path in sorted(folder.glob("*.xml")))
-        return
     try:
+        if folder.is_dir():
+            yield from ((path.name, path.read_text()) for path in sorted(folder.glob("*.xml")))
+            return
         with tarfile.open(archive, "r:xz") as files:
             for member in files:
                 if (file := files.extractfile(member)) is not None:

@@ -66,6 +66,18 @@ def staggered(rng: np.random.Generator, n: int, low: float, high: float, gap: fl
     return low + gap * np.arange(n) + np.sort(rng.uniform(0, slack, n))
 
 
+def _check_constant(name: str, value: object) -> None:
+    """What is compiled once must not change afterwards.
+
+    Raises:
+        EnvError: it could.
+    """
+    try:
+        hash(value)
+    except TypeError as error:
+        raise EnvError(f"{name}: got an {error}, allowed tuples, frozen dataclasses and functions") from None
+
+
 def _nothing(spec: mujoco.MjSpec) -> None:
     pass
 
@@ -118,10 +130,7 @@ class Layout:
     aims: Aims | None = None
 
     def __post_init__(self) -> None:
-        try:
-            hash(self)
-        except TypeError as error:
-            raise EnvError(f"layout: got an {error}, allowed tuples, frozen dataclasses and functions") from None
+        _check_constant("layout", self)
 
     @property
     def n_aims(self) -> int:
@@ -169,6 +178,7 @@ class Scene:
     nudge: Nudge | None = None
 
     def __post_init__(self) -> None:
+        _check_constant("scene", self)
         if not 0 <= self.goal < len(self.objects):
             raise EnvError(f"goal: got {self.goal}, allowed 0 to {len(self.objects) - 1}")
         if not 0 <= self.aim < self.layout.n_aims:

@@ -124,6 +124,32 @@ def test_an_open_dataset_can_be_read_only_as_a_whole(copy):
         open_dataset(copy)
 
 
+def test_the_room_of_a_dataset_is_taken_at_once_or_there_is_none(tmp_path, monkeypatch):
+    """Who writes through memory to a full disk is killed without a word."""
+    create(tmp_path / "data", INFO)
+    for path in (tmp_path / "data").glob("*.npy"):
+        assert path.stat().st_blocks * 512 >= path.stat().st_size
+
+    def full(*of):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        create(tmp_path / "more", INFO)
+    assert not (tmp_path / "more" / "dataset.json").exists()
+
+
+def test_a_collection_is_not_gone_on_with_in_other_scenes(copy):
+    """As other code draws them."""
+    info = json.loads((copy / "dataset.json").read_text())
+    write = (copy / "dataset.json").write_text
+    write(json.dumps(info | {"scenes": "0" * 64}))
+    with pytest.raises(DemoError, match="choose another folder"):
+        list(collect(copy, **COLLECT))
+    write(json.dumps({name: value for name, value in info.items() if name != "scenes"}))
+    list(collect(copy, **COLLECT))  # of an earlier version, which says nothing of them
+
+
 def test_there_are_no_more_processes_than_cores_that_this_process_may_use(tmp_path, monkeypatch):
     """Under SLURM or taskset the machine has more."""
     asked = []

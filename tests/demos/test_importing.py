@@ -108,6 +108,8 @@ def test_what_is_exported_is_imported_again(layout, tmp_path):
         off = np.abs(again[name][:].astype(int) - ours[name][:].astype(int))
         assert off.mean() < 8, f"{name}: a film is compressed, and shows the same"
     assert np.isnan(again["goal_points"][:]).all()
+    with pytest.raises(DemoError, match="got one that was imported, allowed one of `daml collect`"):
+        export_dataset(tmp_path / "again", tmp_path / "once more", layout)
 
 
 @pytest.mark.slow
@@ -247,6 +249,11 @@ BAD_FOLDERS = {
     "a clock in milliseconds": (
         lambda robot: columns(robot, 3, timestamp=[100.0 * step for step in range(length(3))]),
         "file-003.mp4: got no image within .* s of a step, allowed one each 0.10 s",
+    ),
+    "no place of the tables": (lambda robot: change_info(robot, data_path=None), "info.json: got no readable part"),
+    "a place of something else": (
+        lambda robot: change_info(robot, video_path="{x}"),
+        "info.json: got no readable part",
     ),
     "no film": (lambda robot: film(robot, 3).unlink(), "file-003.mp4: got"),
     "an empty film": (lambda robot: film(robot, 3).write_bytes(b""), "file-003.mp4: got"),

@@ -91,6 +91,14 @@ def test_a_task_that_clashes_is_an_error_and_changes_nothing(registry, env_id, c
     assert (registry, gymnasium.registry) == before
 
 
+def test_a_task_has_room_for_the_objects_of_a_set(registry):
+    class Small(OwnEnv):
+        layout = Layout(most=2)
+
+    with pytest.raises(DemoError, match=r"objects of Own-v0: got 2 at most, allowed 3 or more"):
+        register_task("Own-v0", Small, replace(LIKE_REACH, layout=Small.layout))
+
+
 def test_the_same_task_may_come_twice_and_another_of_its_name_not(registry):
     register_task("Own-v0", OwnEnv, LIKE_REACH)
     register_task("Own-v0", OwnEnv, LIKE_REACH)

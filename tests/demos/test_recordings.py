@@ -293,11 +293,21 @@ def test_what_a_killed_process_left_is_no_recording_and_goes(robot, tmp_path):
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_names_tell_episodes_apart():
+def test_links_are_not_followed(robot, tmp_path):
+    folder = write_recording(tmp_path / "elsewhere", *robot)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / folder.name).symlink_to(folder)
+    with pytest.raises(DemoError, match="recordings: got none in"):
+        find_recordings(tmp_path / "here")
+
+
+def test_names_tell_episodes_apart(monkeypatch):
     recipes = [RECIPE, replace(RECIPE, goal=0), replace(RECIPE, trial=1), replace(RECIPE, seed=30, index=0)]
     recipes += [replace(RECIPE, nudge=level) for level in (1, 2)]
     names = {folder_name(recipe, by) for recipe in recipes for by in ("expert", "policy")}
     assert len(names) == 12
+    monkeypatch.setattr("demos.recording.short_name", lambda env_id: "My.Task")
+    names.add(folder_name(RECIPE, "expert"))
     assert all(minari.dataset.minari_dataset.parse_dataset_id(name)[2] == 0 for name in names)
 
 

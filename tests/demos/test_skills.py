@@ -120,6 +120,18 @@ def test_fingers_that_come_to_take_something_are_closed_afar_and_open_above_it(e
     env.close()
 
 
+@pytest.mark.parametrize("env_id", ["daml/PickPlace-v0", "daml/Sort-v0"])
+def test_an_item_that_fell_beside_its_container_is_gone_back_to(env_id):
+    env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
+    info = env.reset(options={"scene": scenes(env_id, 1)[0]})[1]
+    container = info["places"][1]
+    there = {**info, "fingertip": np.add(container, [0, 0, 0.1]), "opening": 0.08}
+    beside, falling = np.add(container, [0, -0.1, 0]), np.add(container, [0, 0.01, 0])
+    assert SKILLS[env_id].expert({**there, "item": beside})[1] < 0
+    assert SKILLS[env_id].expert({**there, "item": falling})[1] == 0
+    env.close()
+
+
 @moving
 def test_a_hand_of_another_task_is_refused(env_id):
     env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)

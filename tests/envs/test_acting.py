@@ -139,3 +139,9 @@ def test_a_goal_is_not_done_when_another_object_is_moved():
     info = env.step(EXPERTS["daml/Act-v0"](info))[-1]
     assert (info["verb"], info["goal_done"], info["is_success"]) == (LIFT, NOTHING, False)
     env.close()
+
+
+def test_an_object_is_reached_by_its_middle():
+    top, height = np.array([0.0, 0.0, 0.035]), 0.069
+    assert acting.is_reached(top, np.add(top, [0, 0, height]))
+    assert not acting.is_reached(np.add(top, [0, 0, 0.04]), np.add(top, [0, 0, 0.04 + height]))

@@ -63,6 +63,14 @@ def test_a_root_without_a_readable_archive_is_refused(tmp_path, content):
         read_scenes(tmp_path, "train")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    folder = tmp_path / "sim_vision_reach_train_xmls"
+    folder.mkdir()
+    (folder / "task_0_cond_0.xml").write_bytes(b"\xff")
+    with pytest.raises(EnvError, match=r"^root: got .*codec can't decode"):
+        read_scenes(tmp_path, "train")
+
+
 def test_any_of_the_last_observations_counts_and_none_before():
     tips = np.full((STEPS, 3), 1.0)
     tips[-LAST - 1] = 0

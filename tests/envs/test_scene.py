@@ -127,6 +127,12 @@ def test_a_layout_that_could_change_is_refused():
         Layout(start_area=[(0.3, 0.4), (0.0, 0.1), (0.2, 0.3)])
 
 
+def test_a_scene_that_could_change_is_refused():
+    scene = sample_scene(np.random.default_rng(0), "train")
+    with pytest.raises(EnvError, match=r"scene: got an unhashable type: 'list', allowed tuples"):
+        replace(scene, positions=[list(pair) for pair in scene.positions])
+
+
 def test_positions_are_numbers_whatever_an_arrangement_makes():
     layout = Layout(most=2, arrange=lambda rng, n: np.array([[0.5, 0.1 * i] for i in range(n)]))
     scene = sample_scene(np.random.default_rng(0), "train", layout=layout, n_objects=2)
