@@ -25,12 +25,17 @@ def attention_map(policy: Policy, image: np.ndarray, state: np.ndarray) -> np.nd
     Raises:
         AgentError: a policy without attention.
     """
+    return attention_maps(policy, image, state).mean(0)
+
+
+def attention_maps(policy: Policy, image: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """The same for each place that the video tells, the object's first: [told, side, side], each sums to 1."""
     outputs = policy.outputs(policy.look(image), state)
     if "log_attention" not in outputs:
         raise AgentError("attention: got a policy without one, allowed one of the `temporal` preset or its baselines")
-    cells = outputs["log_attention"][0, : policy.imitator.sizes.told].exp().mean(0).cpu().numpy()
-    side = int(len(cells) ** 0.5)
-    return cells.reshape(side, side)
+    cells = outputs["log_attention"][0, : policy.imitator.sizes.told].exp().cpu().numpy()
+    side = int(cells.shape[1] ** 0.5)
+    return cells.reshape(-1, side, side)
 
 
 def has_attention(policy: Policy) -> bool:

@@ -3,14 +3,15 @@
 import gymnasium
 import numpy as np
 
-from agents.attention import attention_map
+from agents.attention import attention_maps
 from agents.imitation import Policy
 from envs.scene import Scene
 from envs.tabletop import TabletopEnv
 
 
 def attention_on_objects(policy: Policy, env_id: str, scene: Scene) -> np.ndarray:
-    """The attention's mass on each object's pixels in the robot's first image: [objects], at most 1 together.
+    """How much of the attention to the object that the video tells lies on each object's pixels in the robot's first
+    image: [objects], at most 1 together.
 
     Args:
         policy: adapted, of a kind that has an attention.
@@ -26,7 +27,8 @@ def attention_on_objects(policy: Policy, env_id: str, scene: Scene) -> np.ndarra
     assert isinstance(table, TabletopEnv)
     seen = table.objects_seen()
     env.close()
-    return mass(attention_map(policy, observation["image"], observation["state"]), seen, len(scene.objects))
+    to_object = attention_maps(policy, observation["image"], observation["state"])[0]
+    return mass(to_object, seen, len(scene.objects))
 
 
 def mass(attention: np.ndarray, seen: np.ndarray, n_objects: int) -> np.ndarray:

@@ -108,7 +108,7 @@ def open_datasets(folders: Mapping[str, Path]) -> list[Dataset]:
 def sizes_in(env_id: str) -> Sizes:
     """Sizes of an environment alone: those of a dataset of it, were there one."""
     info = describe(env_id, "train", 0, 1, 64)
-    return Sizes(info.state, info.action, info.points)
+    return Sizes(info.state, info.action, info.points, info.told)
 
 
 def common_sizes(datasets: Sequence[Dataset]) -> Sizes:

@@ -109,8 +109,23 @@ def shown_in(env_id: str) -> tuple[str, ...]:
 
 def shown_to(preset: Preset, env_id: str) -> tuple[str, ...]:
     """Those of `shown_in` that tell something of a preset: without inner steps, one that takes none anyway is what it
-    always is, so that "none" would be another word for `preset.shown`."""
-    return tuple(video for video in shown_in(env_id) if preset.inner_steps or video != "none")
+    always is, so that "none" would be another word for `preset.shown`. One that learns from a robot's actions can watch
+    nobody else."""
+    lessons = preset.imitator(preset.inner_steps).wanted.lessons
+    videos = (preset.shown, "none") if lessons else shown_in(env_id)
+    return tuple(video for video in videos if preset.inner_steps or video != "none")
+
+
+def check_video(video: str, env_id: str, preset: Preset | None = None) -> None:
+    """Checks what is shown to a policy of a preset, or to one of somebody's own.
+
+    Raises:
+        AgentError: it is none of `shown_to`, or of `VIDEOS` that the environment has.
+    """
+    allowed = shown_to(preset, env_id) if preset else [name for name in shown_in(env_id) if name in VIDEOS]
+    if video not in allowed:
+        why = ", for a policy that takes no inner step" if preset and not preset.inner_steps else ""
+        raise AgentError(f"video: got {video!r}, allowed {list(allowed)} in {env_id}{why}")
 
 
 @dataclass(frozen=True)
@@ -236,9 +251,7 @@ def evaluate(
     for name, number in {"tasks": tasks, "trials": trials, "videos": videos}.items():
         if number < 1:
             raise AgentError(f"{name}: got {number}, allowed 1 or more")
-    allowed = [name for name in shown_in(env_id) if name in VIDEOS]
-    if video not in allowed:
-        raise AgentError(f"video: got {video!r}, allowed {allowed} in {env_id}")
+    check_video(video, env_id)
     if split not in ALL_SPLITS:
         raise AgentError(f"split: got {split!r}, allowed {list(ALL_SPLITS)}")
     gap.check(env_id)
@@ -292,9 +305,7 @@ def evaluate_preset(
     Raises:
         AgentError: `video` is none of `shown_to(preset, env_id)`.
     """
-    if video not in (allowed := shown_to(preset, env_id)):
-        why = "" if preset.inner_steps else ", for a policy that takes no inner step"
-        raise AgentError(f"video: got {video!r}, allowed {list(allowed)} in {env_id}{why}")
+    check_video(video, env_id, preset)
     imitator = preset.imitator(0 if video == "none" else preset.inner_steps, sizes)
     shown = preset.shown if video == "none" else video
     return evaluate(Imitation(imitator, meta), env_id=env_id, video=shown, **options)

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from agents.errors import AgentError
-from agents.imitation import Policy, adapt_to_video, device_of
+from agents.imitation import Policy, adapt_to_video
 from agents.presets import Preset
 from agents.statistics import student
-from agents.view import Sizes, View, scaled_state
+from agents.view import Sizes
 from daml import MetaParams
 from demos.human import VIDEO_FPS
 from demos.storage import Dataset
@@ -171,7 +170,6 @@ def _error(policy: Policy, task: tuple[int, int], dataset: Dataset) -> float:
     return float(np.square((actions_along(policy, frames, states) - actions) / scale).mean())
 
 
-@torch.no_grad()
 def actions_along(policy: Policy, frames: np.ndarray, states: np.ndarray) -> np.ndarray:
     """What a policy would do in every step of a demonstration, in the robot's own units and inside their bounds.
 
@@ -183,8 +181,5 @@ def actions_along(policy: Policy, frames: np.ndarray, states: np.ndarray) -> np.
     Returns:
         float32 [steps, action].
     """
-    imitator, device = policy.imitator, device_of(policy.meta)
-    looked = frames if imitator.wanted.images == "every" else frames[:1]
-    seen = imitator.perceive(policy.meta, torch.tensor(looked, device=device))
-    state = scaled_state(torch.tensor(states, device=device), imitator.sizes.units)
-    return policy.bounded(imitator.learner.predict(policy.adapted, View(seen, state))["action"]).cpu().numpy()
+    act = policy.actor()
+    return np.stack([act({"image": image, "state": state}, {}) for image, state in zip(frames, states, strict=True)])

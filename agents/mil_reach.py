@@ -22,7 +22,7 @@ from agents import meta_net
 from agents.imitation import Imitator
 from agents.presets import PRESETS, Preset
 from agents.statistics import wilson
-from agents.view import STATE_CENTRE, Sizes, View
+from agents.view import STATE_SCALE, Sizes, View
 from daml import Example, MetaLearner, MetaParams, Task
 from daml.meta_step import task_at
 from demos.augment import recolour
@@ -94,13 +94,13 @@ def scaled(states: np.ndarray) -> np.ndarray:
     """Observations [..., 10] -> ten numbers of about unit size, float32."""
     q, speed, tip, velocity = states[..., :2], states[..., 2:4], states[..., 4:6], states[..., 7:9]
     turn = q[..., :1]
-    parts = (tip / (0.12, 0.15), turn / 2, np.sin(turn), np.cos(turn), q[..., 1:] - 1.5, speed / 5, velocity / 0.3)
+    parts = (tip / STATE_SCALE[:2], turn / 2, np.sin(turn), np.cos(turn), q[..., 1:] - 1.5, speed / 5, velocity / 0.3)
     return np.concatenate(parts, -1).astype(np.float32)
 
 
 def poses(places: np.ndarray) -> np.ndarray:
-    """Places of the fingertip [..., 3] [m], told from where the other robots' points are scaled around."""
-    return (places * [1, 1, 0] + STATE_CENTRE[:3]).astype(np.float32)
+    """Places of the fingertip [..., 3] [m], which lie in a plane, as `scaled` has them."""
+    return (places * [1, 1, 0] / STATE_SCALE[:3]).astype(np.float32)
 
 
 @dataclass(frozen=True)

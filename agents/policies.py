@@ -109,6 +109,7 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
 
     Raises:
         AgentError: no policy there, or it does not fit this version.
+        CheckpointError: its parameters are missing or damaged.
         ModuleError: it names a module, as `find_preset` takes it, that cannot be imported, or lies in that folder.
     """
     given = BUNDLED / where if (BUNDLED / where / CONFIG).exists() else Path(where)

@@ -8,7 +8,7 @@ each half says something else.
 import numpy as np
 from scipy import ndimage
 
-from agents.attention import attention_map
+from agents.attention import attention_maps
 from agents.errors import AgentError
 from agents.imitation import Imitator, adapt_to_video
 from agents.meta_net import PEAK
@@ -24,7 +24,8 @@ Chosen on human videos of meta-validation objects, of which 3.5 % are below for 
 
 
 def agreement(imitator: Imitator, meta: MetaParams, video: Video) -> float:
-    """How much attention both halves of a video put on the same place of its first frame, 0 to 1.
+    """How much attention both halves of a video put on the same place of its first frame, 0 to 1; where the video tells
+    several places, on that on which they agree least.
 
     The largest mass, over squares of the size that a pose is read from, of the geometric mean of the two attentions.
 
@@ -39,9 +40,11 @@ def agreement(imitator: Imitator, meta: MetaParams, video: Video) -> float:
         raise AgentError(f"video: got {video.n_frames} frame, allowed 2 or more")
     image = resize(video.frames[:1], imitator.size)[0]
     state = np.zeros(imitator.sizes.state, np.float32)
-    one, other = (attention_map(adapt_to_video(imitator, meta, half), image, state) for half in halves(imitator, video))
+    policies = (adapt_to_video(imitator, meta, half) for half in halves(imitator, video))
+    one, other = (attention_maps(policy, image, state) for policy in policies)
     side = 2 * PEAK + 1
-    return float(side**2 * ndimage.uniform_filter(np.sqrt(one * other), side, mode="constant").max())
+    means = ndimage.uniform_filter(np.sqrt(one * other), (0, side, side), mode="constant")
+    return float(side**2 * means.max((1, 2)).min())
 
 
 def halves(imitator: Imitator, video: Video) -> tuple[Video, Video]:

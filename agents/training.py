@@ -126,7 +126,7 @@ def meta_train(
         sizes: of the environment.
         state: of `new_state`, or loaded from a checkpoint.
         distribution: of tasks.
-        steps: in the whole run; the preset's hint ends after its share of them.
+        steps: in the whole run; the preset's hint ends after its own number of them, however many there are.
         seed: of the task samples.
         validation: what is measured on the way.
         log: called after every meta-step.

@@ -75,7 +75,7 @@ def act(ways: meta_net.More, theta: Params, view: View) -> meta_net.Activations:
 
 def predict(usual: Predict, ways: meta_net.More, adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
     """As of a policy of one look, which does not know of the hand's place; and, where it looks again, "hand": minus the
-    log density [k] of where the fingertips are, as it sees them."""
+    log density [k, 1] of where the fingertips are, as it sees them."""
     said = usual(adapted, inputs, act=partial(act, ways))
     said |= {name: said[name][:, :-1] for name in ("log_attention", "points", "pose")}
     if not (now := inputs.now):
@@ -103,7 +103,9 @@ def opened(
     watch = partial(head.adapt_head, loss, inner_steps, act=partial(act, ways))
     learner = usual.learner._replace(init=init, adapt=watch, predict=partial(predict, predicted, ways))
     wanted = usual.wanted._replace(looks=LOOKS)
-    return usual._replace(learner=learner, outer_loss=partial(outer_loss, usual.outer_loss), wanted=wanted)
+    watched = partial(head.value, loss, act=partial(act, ways))
+    loss_of = partial(outer_loss, usual.outer_loss)
+    return usual._replace(learner=learner, outer_loss=loss_of, wanted=wanted, learned_loss=watched)
 
 
 def looking(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:

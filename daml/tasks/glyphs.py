@@ -28,7 +28,7 @@ class Hand(NamedTuple):
     wobble: standard deviation of a control point.
     angle: largest rotation [rad].
     scale: largest relative change of width and of height.
-    shear: largest horizontal shift of the top against the middle.
+    shear: largest horizontal shift of the top against the bottom.
     shift: largest shift.
     radius: range of half the thickness of the pen.
     """

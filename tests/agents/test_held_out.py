@@ -146,7 +146,18 @@ def test_intervals_are_students_and_differences_paired_by_set() -> None:
     assert np.isnan(HeldOut({"human": human[:1]}, 3).summary()["human"]["ci_low"]), "of one set nobody knows"
 
 
-@pytest.mark.parametrize("preset", ["temporal", "paper-small", "lstm"])
+def test_actions_along_a_demonstration_are_decided_as_the_policy_decides_them() -> None:
+    rng, sizes = np.random.default_rng(1), Sizes(11, 4, 1)
+    imitator = PRESETS["both"].imitator(1, sizes)
+    video = Video(rng.integers(0, 256, (12, 64, 64, 3), dtype=np.uint8), np.arange(12.0))
+    policy = adapt_to_video(imitator, imitator.learner.init(torch.Generator().manual_seed(0)), video)
+    frames, states = rng.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8), rng.normal(size=(4, 11)).astype(np.float32)
+    along = held_out.actions_along(policy, frames, states)
+    assert set(along[:, 3]) <= {-1.0, 0.0, 1.0}
+    assert not set(along[:, 0]) <= {-1.0, 0.0, 1.0}
+
+
+@pytest.mark.parametrize("preset", ["temporal", "paper-small", "lstm", "looking"])
 def test_actions_along_a_demonstration_are_those_of_the_actor(preset: str) -> None:
     rng, meta = np.random.default_rng(1), some_meta(preset)
     units = Units(REACHING.units.state, Scale((0.3,) * 4, (2.0,) * 4), REACHING.units.point, (-0.1,) * 4, (0.4,) * 4)

@@ -60,7 +60,15 @@ def test_in_a_meta_batch_only_what_is_shown_tells_the_tasks_of_a_set_apart(colle
 
 def test_a_demonstration_and_the_query_are_of_different_conditions(collected):
     tasks = ReachTasks(*collected[1:], with_torques=True).sample(6, np.random.default_rng(1))
-    assert (tasks.support.inputs["image"] != tasks.query.inputs["image"]).any()
+    assert (tasks.support.inputs["image"] != tasks.query.inputs["image"]).flatten(1).any(1).all()
+
+
+def test_a_pose_is_in_the_unit_of_the_fingertip(collected):
+    """The expert's demonstration ends where its pose says, as the policy's own state has it."""
+    tasks = ReachTasks(*collected[1:], with_torques=True).sample(6, np.random.default_rng(1))
+    pose, tip = tasks.support.targets["pose"][:, 0, 0, :2], tasks.support.inputs["state"][:, -1, :2]
+    assert (pose - tip).abs().max() < 0.05 / 0.12
+    assert (pose - tip).abs().mean() < 0.2 * pose.abs().mean()
 
 
 def test_states_are_of_about_unit_size(collected):

@@ -93,3 +93,15 @@ def test_every_environment_says_where_its_objects_are_seen() -> None:
         across = [y for _, y in env.unwrapped.scene.positions]  # type: ignore[attr-defined]
         assert np.argsort(columns).tolist() == np.argsort(across).tolist()
         env.close()
+
+
+def test_where_a_video_tells_two_places_both_must_agree() -> None:
+    stored = load_policy("sort")
+    for index in range(20):
+        tasks = sample_task_set(0, "test", index, env_id="daml/Sort-v0")
+        scene = tasks.human_scene.with_goal(4)
+        item, container = scene.tops[scene.goal], scene.rims[scene.aim]
+        if np.linalg.norm(item - container) > 0.35:
+            break
+    video = human_video("daml/Sort-v0", scene, tasks.motion(4))
+    assert agreement(stored.imitator(), stored.meta, video) > 0.6, "more than one place alone of two can have"

@@ -18,7 +18,10 @@ def noise(size: int = 64) -> Video:
     return Video(frames, np.arange(8.0))
 
 
-@pytest.mark.parametrize("preset", ["temporal", "fast", "both", "precise", "anil", "paper-seeing", "first-order"])
+LEARNED = [name for name, preset in PRESETS.items() if preset.imitator(1).learned_loss]
+
+
+@pytest.mark.parametrize("preset", LEARNED)
 def test_every_method_with_a_learned_loss_has_a_map(preset: str) -> None:
     imitator = PRESETS[preset].imitator(1)
     meta = imitator.learner.init(torch.Generator().manual_seed(0))
