@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.common import console, env_id, policy_for, write_json
-from scripts.inputs import Env, Folder, Seconds, Seed, Side
+from scripts.inputs import Env, Folder, InputError, Seconds, Seed, Side
 
 if TYPE_CHECKING:
     from agents.imitation import Imitator, Policy
@@ -56,12 +56,15 @@ class Adapt:
     def run(self) -> None:
         from agents.attention import has_attention
         from agents.films import FPS, film
+        from demos.skills import find_skill
         from demos.video import contact_sheet, read_times, side_by_side, write_image, write_video
 
         environment = env_id(self.env)
         stored = policy_for(self.env, self.policy)
         imitator = stored.imitator()
         scene, known = self._scene()
+        if scene.layout != find_skill(environment).layout:
+            raise InputError(f"env: got {self.env}, allowed the one of {self.video}; or name --objects")
         times = read_times(self.video, start=self.start, end=self.end)
         seen = self._watched(imitator)
         seconds = float(times[-1])

@@ -46,13 +46,16 @@ class BenchRefusal:
 
         from agents.refusal import KNOWN, agreement
         from agents.statistics import auroc
+        from demos.types import Video
 
         files = self._files()
         stored = policy_for(self.env, self.policy)
         imitator = stored.imitator()
         scores: dict[str, np.ndarray] = {}
-        kinds = dict(self._simulated(imitator.size))
-        kinds |= {f"clip {file.name}": self._pieces(file, imitator.size) for file in files}
+        grey = np.full((2 * imitator.wanted.frames, imitator.size, imitator.size, 3), 128, np.uint8)
+        agreement(imitator, stored.meta, Video(grey, np.arange(len(grey), dtype=float)))  # or says why there is none
+        clips = {f"clip {file.name}": self._pieces(file, imitator.size) for file in files}
+        kinds = dict(self._simulated(imitator.size)) | clips
         with progress_bar("kinds") as bar:
             job = bar.add_task("scoring", total=len(kinds), note="")
             for kind, videos in kinds.items():
@@ -80,9 +83,11 @@ class BenchRefusal:
         Raises:
             InputError: no folder, or an empty one.
         """
+        from daml.folders import visible
+
         if self.clips is None:
             return []
-        files = sorted(path for path in self.clips.glob("*") if path.is_file())
+        files = [path for path in visible(self.clips) if path.is_file()]
         if not files:
             raise InputError(f"clips: got {self.clips}, in which there is no file, allowed a folder of video files")
         return files

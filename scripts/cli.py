@@ -125,7 +125,7 @@ def _parse(kind: Any, words: list[str], **options: Any) -> Any:
                 raise
             raise InputError(unboxed(said.getvalue())) from None
     if unknown:
-        known = [f"--{name}" for name, hint, _ in inputs(command) if is_option(hint)]
+        known = [f"--{name}" for name, hint, *_ in inputs(command) if is_option(hint)]
         raise InputError(f"option: got {unknown[0]!r}, allowed {', '.join(known)}{near(unknown[0], known)}")
     return command
 

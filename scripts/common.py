@@ -123,31 +123,35 @@ def policy_for(env: str, name: str | None) -> "StoredPolicy":
     return stored
 
 
-def evaluation_of(env: str, name: str | None, size: int | None = None) -> "Callable[..., Report]":
+def evaluation_of(env: str, name: str | None, video: str, size: int | None = None) -> "Callable[..., Report]":
     """`agents.evaluation.evaluate_preset` of the policy that acts in an environment, with all but its options given; or
     `evaluate` of one's own, which is named as `scripts.imports.named` takes it.
 
     Args:
         env: short name of the environment.
         name: of the policy; the one in the box when None.
+        video: what it is shown.
         size: side of the images of a policy of one's own [px].
 
     Raises:
-        AgentError, EnvError: as `policy_for`, or a size for a policy that has one.
+        AgentError, EnvError: as `policy_for`, a size for a policy that has one, or a video that it cannot be shown.
         InputError: nothing has that name.
     """
     from agents.errors import AgentError
-    from agents.evaluation import evaluate, evaluate_preset
+    from agents.evaluation import check_video, evaluate, evaluate_preset
     from agents.learners import SIZE, OneShot
     from scripts.imports import NamedPolicy, is_named
 
     environment = env_id(env)
     if name is not None and is_named(name):
-        return partial(evaluate, OneShot(NamedPolicy(name), size or SIZE), env_id=environment)
+        check_video(video, environment)
+        return partial(evaluate, OneShot(NamedPolicy(name), size or SIZE), env_id=environment, video=video)
     stored = policy_for(env, name)
+    check_video(video, environment, stored.preset)
     if size not in (None, own := stored.imitator().size):
         raise AgentError(f"size: got {size}, allowed {own} for this policy, which was trained on that")
-    return partial(evaluate_preset, stored.preset, stored.meta, sizes=stored.config.sizes, env_id=environment)
+    options = {"sizes": stored.config.sizes, "env_id": environment, "video": video}
+    return partial(evaluate_preset, stored.preset, stored.meta, **options)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -41,7 +41,7 @@ class Compare:
         from agents.statistics import paired_difference, wilson
         from agents.workers import workers_on
 
-        policies = {name: evaluation_of(self.env, name) for name in (*self.a, *self.b)}
+        policies = {name: evaluation_of(self.env, name, self.video) for name in (*self.a, *self.b)}
         successes: dict[str, np.ndarray] = {}
         with progress_bar("tasks") as bar, workers_on(self.on, cores()) as workers:
             for name, evaluate in policies.items():
@@ -51,17 +51,16 @@ class Compare:
                     tasks=self.tasks,
                     trials=self.trials,
                     seed=self.seed,
-                    video=self.video,
                     pairs=self.pairs,
                     workers=workers,
                     progress=lambda done, job=job: bar.update(job, completed=done),
                 )
                 successes[name] = report.successes
-        methods = {"a": self.a, "b": self.b}
+        methods = {"a": tuple(dict.fromkeys(self.a)), "b": tuple(dict.fromkeys(self.b))}
         stacks = {method: np.stack([successes[name] for name in names]) for method, names in methods.items()}
         difference = paired_difference(stacks["a"], stacks["b"])
         result: dict[str, Any] = {"env": self.env, "tasks": self.tasks, "trials": self.trials, "seed": self.seed}
-        result |= {"pairs": self.pairs}
+        result |= {"video": self.video, "pairs": self.pairs}
         for method, stack in stacks.items():
             rate, interval = float(stack.mean()), wilson(float(stack.mean()), self.tasks)
             result[method] = {"policies": list(methods[method]), "success": rate, "interval": interval}

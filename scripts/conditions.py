@@ -60,14 +60,14 @@ class Conditions:
         from agents.workers import workers_on
 
         found, path = self.trainings(), self.out / "conditions.json"
-        outcomes = self.begun(path)
+        outcomes = self.begun(path, found)
         done = {key(outcome) for outcome in outcomes}
         with progress_bar("trainings") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task("evaluating", total=len(found), note="")
             for training in found:
                 preset = find_preset(training.preset)
                 sizes, meta = Trainings(self.out, self.out, ()).trained(training)
-                said = {"env": training.env, "preset": training.preset, "seed": training.seed}
+                said = said_of(training) | {"learning_rate": training.its_preset().learning_rate}
                 for condition in conditions(preset, meta):
                     bar.update(job, note=f"{training.env}, {training.preset}, {condition.name}")
                     outcome = said | {"condition": condition.name}
@@ -108,23 +108,43 @@ class Conditions:
         names = ("env", "preset", "seed", "sets", "steps", "learning_rate")
         return [Train(**{name: outcome[name] for name in names if name in outcome}) for outcome in outcomes]
 
-    def begun(self, path: Path) -> list[dict[str, Any]]:
+    def begun(self, path: Path, trainings: list[Train]) -> list[dict[str, Any]]:
         """What was evaluated already.
 
         Raises:
-            InputError: on another number of tasks.
+            InputError: on another number of tasks, or of a training at another rate than that of the folder's table.
         """
+        from agents.presets import find_preset
+
         if not path.exists():
             return []
         there = loads(path.read_text())
         if there["tasks"] != self.tasks:
             raise InputError(f"tasks: got {self.tasks}, allowed {there['tasks']}, as {path} began; or remove that")
-        return list(there["outcomes"])
+        outcomes = [{"learning_rate": find_preset(one["preset"]).learning_rate} | one for one in there["outcomes"]]
+        rates = {training_of(said_of(training)): training.its_preset().learning_rate for training in trainings}
+        for one in outcomes:
+            if rates.get(training_of(one), was := one["learning_rate"]) != was:
+                raise InputError(
+                    f"{path}: got {one['preset']} at the learning rate {was:g}, allowed {rates[training_of(one)]:g}, "
+                    "as the table has it; remove that file"
+                )
+        return outcomes
+
+
+def said_of(training: Train) -> dict[str, Any]:
+    """What tells a training from the others of its folder."""
+    return {"env": training.env, "preset": training.preset, "seed": training.seed}
+
+
+def training_of(outcome: dict[str, Any]) -> tuple[Any, ...]:
+    """The same of an outcome, to look up."""
+    return tuple(outcome[name] for name in ("env", "preset", "seed"))
 
 
 def key(outcome: dict[str, Any]) -> tuple[Any, ...]:
     """Which row of which training."""
-    return tuple(outcome[name] for name in ("env", "preset", "seed", "condition"))
+    return *training_of(outcome), outcome["condition"]
 
 
 def rows_of(outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -101,7 +101,7 @@ class Evaluate:
 
         check(self.on, self.workers)
         gap = parse(self.gap)
-        evaluate = evaluation_of(self.env, self.policy, self.size)
+        evaluate = evaluation_of(self.env, self.policy, self.video, self.size)
         number = cores() if self.workers is None else self.workers
         with progress_bar("tasks") as bar, workers_on(self.on, number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
@@ -110,7 +110,6 @@ class Evaluate:
                 tasks=self.tasks,
                 trials=self.trials,
                 seed=self.seed,
-                video=self.video,
                 gap=gap,
                 pairs=self.pairs,
                 workers=workers,

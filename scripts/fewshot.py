@@ -94,6 +94,7 @@ class Fewshot:
                 runs.check(self)
                 check_episodes(self, images)
                 runs.begin(self)
+                start -= runs.seconds(self.folder)
             state = train(self, images["train"], team)
         if not team.leads:
             return

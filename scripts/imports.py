@@ -51,6 +51,8 @@ def _file(path: Path) -> ModuleType:
 
 
 def _module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise InputError(f"{name!r}: got no name of a module, allowed MODULE:NAME, or FILE.py:NAME of a file")
     _look_in(Path.cwd())
     try:
         return importlib.import_module(name)

@@ -119,22 +119,25 @@ def check(command: Any) -> None:
     """Checks every field of a command, and of the command inside it.
 
     Raises:
-        InputError: a number is out of range, or nothing can be written where it should be.
+        InputError: a number is out of range, nothing can be written where it should be, or there is none of what there
+            should be several of.
     """
-    for name, hint, value in inputs(command):
+    for name, hint, value, usual in inputs(command):
+        if value == () and usual != ():
+            raise InputError(f"{name}: got none, allowed one or more")
         for rule, one in constrained(hint, value):
             rule.check(name, one)
 
 
-def inputs(command: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Name as on the command line, annotated type and value of every field, of the command inside, too."""
+def inputs(command: Any) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Name as on the command line, annotated type, value and default of every field, of the command inside, too."""
     hints = get_type_hints(type(command), include_extras=True)
     for field in fields(command):
         value = getattr(command, field.name)
         if is_dataclass(value):
             yield from inputs(value)
         else:
-            yield field.name.replace("_", "-"), hints[field.name], value
+            yield field.name.replace("_", "-"), hints[field.name], value, field.default
 
 
 def is_option(hint: Any) -> bool:

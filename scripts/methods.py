@@ -145,8 +145,8 @@ class Methods:
                 eval_tasks=3 if self.quick else self.tasks,
             )
             for seed in range(self.seeds)
-            for env in self.envs
-            for preset in self.presets
+            for env in dict.fromkeys(self.envs)
+            for preset in presets
         ]
 
     def check(self, trainings: list[Train]) -> None:

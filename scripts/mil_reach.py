@@ -76,10 +76,9 @@ class MilReach:
             preset = replace(preset, tasks=QUICK_TASKS)
         scenes = {split: read_scenes(config.root, split) for split in ("train", "test")}
         tasks = {split: collected(self.demos, scenes[split], split, self.method) for split in scenes}
-        begun = time.perf_counter()
         runs.begin(config)
+        start -= runs.seconds(self.folder)
         state = train(config, preset, tasks["train"])
-        trained = time.perf_counter()
         learner = preset.imitator(preset.inner_steps, sizes()).learner
         rows: dict[str, Any] = {self.method: evaluate(learner, state.meta, tasks["test"], self.seed).summary()}
         rows |= beside(scenes["test"], self.seed)
@@ -88,7 +87,7 @@ class MilReach:
         results = {
             "rows": rows,
             "minutes": {
-                "training": round((trained - begun) / 60, 1),
+                "training": round(runs.seconds(self.folder) / 60, 1),
                 "all": round((time.perf_counter() - start) / 60, 1),
             },
             "machine": machine(),

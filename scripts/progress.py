@@ -119,8 +119,11 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def training_log(folder: Path, n_steps: int, step: int, team: Team, compiles: bool = False) -> Iterator[Log | None]:
-    """log.jsonl in the folder of a run, and a bar; nothing in a process that does not lead its team.
+def training_log(
+    folder: Path, n_steps: int, step: int, team: Team, compiles: bool = False, started: float | None = None
+) -> Iterator[Log | None]:
+    """log.jsonl in the folder of a run, with "seconds" since that began, and a bar; nothing in a process that does not
+    lead its team.
 
     Args:
         folder: of the run.
@@ -128,18 +131,23 @@ def training_log(folder: Path, n_steps: int, step: int, team: Team, compiles: bo
         step: done already.
         team: the processes that train.
         compiles: before the first step, where that can be done.
+        started: when this process began with the run, of `time.monotonic`; now when None.
 
     Raises:
         InputError: another process trains there.
     """
-    from daml import JsonlLog, can_compile, tee
+    from daml import JsonlLog, can_compile, read_log, tee
 
     if not team.leads:
         yield None
         return
     note = "compiling" if compiles and step < n_steps and can_compile() else ""
     with held(folder), JsonlLog(folder / LOG, step) as log, progress_bar("meta-steps") as bar:
-        yield tee(log, TrainingLog(bar, n_steps, step, note))
+        both = tee(log, TrainingLog(bar, n_steps, step, note))
+        start = time.monotonic() if started is None else started
+        if step:  # what is in the log now is what counts
+            start -= read_log(folder / LOG)[-1].get("seconds", 0.0)
+        yield lambda at, metrics: both(at, metrics | {"seconds": round(time.monotonic() - start, 2)})
 
 
 class TrainingLog:

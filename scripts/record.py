@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scripts.common import console, env_id, policy_for
-from scripts.inputs import Cameras, Count, Env, Folder, Natural, Nudge, Seed, Side, Split
+from scripts.inputs import Cameras, Count, Env, Folder, InputError, Natural, Nudge, Seed, Side, Split
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class Record:
         from demos.recording import check_cameras_of, folder_name
         from demos.tasks import task_of
 
+        if self.policy is not None and self.by != "policy":
+            raise InputError(f"policy: got {self.policy} with --by {self.by}, allowed with --by policy")
+        if self.by == "human" and (self.trial or self.nudge):
+            name = "trial" if self.trial else "nudge"
+            raise InputError(f"{name}: got it with --by human, allowed for a robot: it is of the robot's scene")
         check_cameras_of(self.by, self.cameras)
         environment = env_id(self.env)
         recipes = [

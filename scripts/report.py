@@ -17,8 +17,8 @@ from tyro.conf import Positional
 from agents.controls import MEANINGS, PREDICTIONS
 from demos.processes import cores
 from scripts import plots
-from scripts.common import console, env_id, env_names, find_policy, machine, write_json
-from scripts.inputs import Count, Folder, On, Seed
+from scripts.common import NONE, console, env_id, env_names, find_policy, machine, write_json
+from scripts.inputs import Count, Folder, InputError, On, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ class Report:
         started = time.monotonic()
         numbers: dict[str, Any] = {"machine": machine(), "seed": self.seed, "versions": versions(), "policies": {}}
         sections, policies = [], {name: find_policy(name) for name in self.policies}
+        for name, stored in policies.items():
+            env = stored.config.env
+            if env == NONE or "human" not in shown_to(stored.preset, env_id(env_names(env)[0])):
+                raise InputError(f"policy {name}: got one that watches no human in a simulator, allowed one that does")
         with progress_bar("rows") as bar, workers_on(self.on, cores()) as workers:
             for name, stored in policies.items():
                 for env in env_names(stored.config.env):
@@ -105,9 +109,9 @@ class Report:
                     numbers["policies"][title] = said
                     sections.append(section(title, said, self._pictures(stored, env, results["human"])))
                     bar.advance(job)
-        numbers["seconds"] = round(time.monotonic() - started, 1)
-        write_json(self.out / "report.json", numbers)
-        write_text(self.out / "report.html", page(numbers, sections))
+                    numbers["seconds"] = round(time.monotonic() - started, 1)
+                    write_json(self.out / "report.json", numbers)  # a stop loses one policy
+                    write_text(self.out / "report.html", page(numbers, sections))
         console.print(f"report: {self.out / 'report.html'}, its numbers: {self.out / 'report.json'}")
 
     def _evaluate(self, stored: "StoredPolicy", env: str, row: str, workers: "Workers") -> "Evaluation":
@@ -218,8 +222,11 @@ def loss_picture(stored: "StoredPolicy", video: "Video", caption: str) -> tuple[
 
 def learning_curve(name: str) -> list[dict[str, float]]:
     """What was measured during meta-training on meta-validation objects, where the run's log is at hand."""
+    from agents.policies import bundled
     from daml import read_log
 
+    if name in bundled():  # whatever lies in the present folder is not theirs
+        return []
     for folder in (Path(name), Path(name).parent):
         if (folder / "log.jsonl").exists():
             return [

@@ -39,6 +39,14 @@ class Run(Protocol):
     def folder(self) -> Path: ...
 
 
+def seconds(folder: Path) -> float:
+    """What the training in a folder has taken so far [s], in all processes that went on with it."""
+    from daml import read_log
+
+    records = read_log(folder / LOG)
+    return float(records[-1].get("seconds", 0.0)) if records else 0.0
+
+
 def begun(command: Any) -> Any | None:
     """The run that a command would go on with, with its settings; None when it does not say --resume.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scripts import plots, runs
 from scripts.common import between, console, write_json
-from scripts.inputs import Count, Folder, Natural, Rate, Seed
+from scripts.inputs import Count, Folder, InputError, Natural, Rate, Seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,12 +80,15 @@ class Sinusoid:
     def run(self) -> None:
         """Trains, evaluates on held-out curves, and writes what came out."""
         start = time.perf_counter()
+        if self.rule != "gradient" and self.method in ("pretrain", "random"):
+            raise InputError(f"rule: got {self.rule} with --method {self.method}, allowed gradient: it learns no rule")
         from daml import joined
 
         with joined() as team:
             if team.leads:
                 runs.check(self)
                 runs.begin(self)
+                start -= runs.seconds(self.folder)
             state = train(self, team)
         if not team.leads:
             return
@@ -209,7 +212,7 @@ def report(config: Sinusoid, meta: MetaParams) -> dict:
 
     from agents.statistics import normal
 
-    meta = tuned(replace(config, rule="gradient"), meta)
+    meta = tuned(config, meta)
     learner, tasks = learner_of(config, REPORTED[-1]), held_out(config, config.test_tasks, stream=1)
     errors = errors_by_step(learner, meta, tasks)
     support = torch.utils._pytree.tree_map(lambda leaf: leaf.roll(1, dims=0), tasks.support)

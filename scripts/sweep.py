@@ -1,5 +1,7 @@
 """`daml sweep`: one policy, one table: success under every domain gap, every control, every way to adapt."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from tyro.conf import Positional
 from demos.processes import cores
 from scripts import plots
 from scripts.common import as_file, console, env_id, machine, policy_for, write_json
-from scripts.inputs import Count, Env, Folder, On, Pairs, Seed
+from scripts.inputs import Count, Env, Folder, InputError, On, Pairs, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -85,7 +87,52 @@ def tells(condition: Condition, preset: "Preset", meta: "MetaParams") -> bool:
     return has_rates and (adapts or condition.inner_steps is None)
 
 
+def fingerprint(meta: "MetaParams") -> str:
+    """Of meta-parameters: another one where any of them differs."""
+    digest = hashlib.sha256()
+    for group, params in meta.items():
+        for name, tensor in params.items():
+            digest.update(f"{group} {name}".encode())
+            digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def begun(path: Path, of: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows that are in a file already.
+
+    Args:
+        path: of the results.
+        of: what they are of.
+
+    Raises:
+        InputError: they are of something else.
+    """
+    if not path.exists():
+        return {}
+    there = json.loads(path.read_text())
+    if differs := [name for name in of if there.get(name) != of[name]]:
+        name = differs[0]
+        raise InputError(f"{name}: got {of[name]}, allowed {there.get(name)}, as {path} has; or another --out")
+    return dict(there["rows"])
+
+
 SWEEPS: dict[str, Callable[[str], Iterator[Condition]]] = {"gaps": gaps, "controls": controls, "ablations": ablations}
+
+
+def suited(what: str, env: str, preset: "Preset", meta: "MetaParams") -> list[Condition]:
+    """The conditions of a sweep, key of `SWEEPS`, that tell something of a policy; it is shown what its preset is
+    shown, unless a control shows it something else."""
+    from agents.evaluation import shown_to
+
+    asked = SWEEPS[what](env)
+    if what != "controls":
+        asked = (replace(condition, video=preset.shown) for condition in asked)
+    shown = shown_to(preset, env_id(env))
+    return [
+        replace(condition, video=preset.shown) if condition.name == "none" else condition
+        for condition in asked
+        if (condition.name if what == "controls" else condition.video) in shown and tells(condition, preset, meta)
+    ]
 
 
 @dataclass(frozen=True)
@@ -94,10 +141,10 @@ class Sweep:
 
     gaps: every level of every difference from meta-training (see `daml evaluate --gap`). controls: all that can be
     shown instead of the right video. ablations: number and length of the inner steps, number of
-    videos, and what adapts.
+    videos, and what adapts. Stopped at any moment, the same command goes on.
     """
 
-    stops: ClassVar[str] = "the rows that were done are in --out; the same command begins anew"
+    stops: ClassVar[str] = "the same command goes on"
 
     what: Annotated[Literal["gaps", "controls", "ablations"], Positional]
     """gaps, controls or ablations."""
@@ -121,24 +168,25 @@ class Sweep:
 
         sweep = replace(self, tasks=3) if self.quick else self
         stored = policy_for(self.env, self.policy)
-        asked = list(SWEEPS[self.what](self.env))
-        conditions = [condition for condition in asked if tells(condition, stored.preset, stored.meta)]
-        if missing := [condition.name for condition in asked if condition not in conditions]:
-            console.print(f"left out, as they change nothing of {stored.config.preset}: {', '.join(missing)}")
-        rows: dict[str, dict[str, Any]] = {}
-        console.print(f"{'':24s}  success  95 % interval    right object")
+        conditions = suited(self.what, self.env, stored.preset, stored.meta)
+        kept = {condition.name for condition in conditions}
+        if missing := [asked.name for asked in SWEEPS[self.what](self.env) if asked.name not in kept]:
+            console.print(f"left out, as they say nothing of {stored.config.preset}: {', '.join(missing)}")
         name = f"{self.what}-{as_file(self.env)}"
         numbers, picture = (self.out / f"{name}.{kind}" for kind in ("json", "png"))
-        result = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
-        result |= {"machine": machine(), "rows": rows}
+        of = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
+        of |= {"tasks": sweep.tasks, "trials": self.trials, "parameters": fingerprint(stored.meta)}
+        rows = begun(numbers, of)
+        console.print(f"{'':24s}  success  95 % interval    right object")
         with progress_bar("rows") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
             for condition in conditions:
                 bar.update(job, note=condition.name)
-                report = sweep.evaluate(condition, stored, workers)
-                rows[condition.name] = report.summary() | {"condition": asdict(condition)}
+                if condition.name not in rows:
+                    report = sweep.evaluate(condition, stored, workers)
+                    rows[condition.name] = report.summary() | {"condition": asdict(condition)}
                 console.print(line(condition.name, rows[condition.name]))
-                write_json(numbers, result)  # a stop loses one row
+                write_json(numbers, of | {"machine": machine(), "rows": rows})  # a stop loses one row
                 bar.advance(job)
         draw(picture, rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
         console.print(f"results: {numbers}, picture: {picture}")

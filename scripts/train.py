@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -94,6 +94,7 @@ class Train:
         ready_to_train()
         from daml import joined
 
+        self.check_idle()
         run = self.settled()
         preset = run.its_preset()
         device = find_device(run.device)
@@ -104,6 +105,20 @@ class Train:
             meta = run.train(preset, sizes, tasks, device, started, team)
         if team.leads:
             run.finish(preset, sizes, tasks, meta, device)
+
+    def check_idle(self) -> None:
+        """
+        Raises:
+            InputError: an option is given that does nothing beside the others.
+        """
+        idle = {"sets": "--data"} if self.data else {}
+        if self.env == NONE:
+            idle |= dict.fromkeys(("eval_tasks", "eval_trials", "on"), "--env none")
+        given = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        for name in given if not self.resume else ():
+            if name in idle:
+                option = name.replace("_", "-")
+                raise InputError(f"{option}: got it with {idle[name]}, where it does nothing, allowed without")
 
     @property
     def folder(self) -> Path:
@@ -251,20 +266,11 @@ class Train:
 
     @contextmanager
     def log(self, n_steps: int, step: int, started: float, team: "Team") -> "Iterator[Log | None]":
-        """Where metrics go, with the seconds; nowhere in a process that does not lead its team."""
-        from daml import TensorboardLog, read_log, tee
+        """Where metrics go; nowhere in a process that does not lead its team."""
+        from daml import TensorboardLog, tee
 
-        with training_log(self.folder, n_steps, step, team) as first:
-            if first is None:
-                yield None
-                return
-            logs = tee(first, TensorboardLog(self.folder / "tensorboard", step))
-            started -= read_log(self.folder / runs.LOG)[-1]["seconds"] if step else 0.0
-
-            def log(step: int, metrics: dict[str, float]) -> None:
-                logs(step, metrics | {"seconds": round(time.monotonic() - started, 2)})
-
-            yield log
+        with training_log(self.folder, n_steps, step, team, started=started) as log:
+            yield log and tee(log, TensorboardLog(self.folder / "tensorboard", step))
 
     def finish(self, preset: "Preset", sizes: "Sizes", tasks: "MixedTasks", meta: "MetaParams", device: str) -> None:
         """Evaluates, writes the policy and the learning curve, and says what came out."""

@@ -76,13 +76,14 @@ class Trainings:
         path = self.folder / f"{name_of(training)}.json"
         if not path.exists():
             return None
-        outcome = loads(path.read_text())
-        asked = {"steps": training.steps, "sets": training.sets, "tasks": training.eval_tasks}
-        found = {name: outcome[name] for name in ("steps", "sets")} | {"tasks": len(outcome["successes"])}
+        rate = training.its_preset().learning_rate
+        # Written by an earlier version, it says nothing of the rate: that was the preset's own.
+        outcome = {"learning_rate": rate} | loads(path.read_text())
+        asked = {"steps": training.steps, "sets": training.sets, "learning_rate": rate, "tasks": training.eval_tasks}
+        found = {name: outcome.get(name) for name in asked} | {"tasks": len(outcome["successes"])}
         if found != asked:
             raise AgentError(f"{path}: got {found}, allowed {asked}; choose another --out")
-        # Written by an earlier version, it says nothing of the rate: that was the preset's own.
-        return outcome | {"learning_rate": training.its_preset().learning_rate}
+        return outcome
 
     def outcome(self, training: Train, split: str = "test") -> dict[str, Any]:
         """What came of a training: read, if it is there, or trained and evaluated on the objects of a split."""

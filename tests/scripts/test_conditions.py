@@ -84,3 +84,11 @@ def test_a_folder_without_a_table_is_refused(tmp_path: Path, monkeypatch, capsys
     said = refused(["conditions", "--out", tmp_path], tmp_path, monkeypatch, capsys)
     assert said.startswith(f"out: got {tmp_path} (")
     assert said.endswith("allowed one of `daml methods`")
+
+
+def test_a_training_at_another_rate_is_not_taken_for_the_one_that_was_evaluated(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    row = {"env": "reach", "preset": "temporal", "seed": 0, "condition": USUAL, "successes": [[1]], "nearest": [[1]]}
+    write_json(tmp_path / "conditions.json", {"tasks": 1, "outcomes": [row]})
+    write_json(tmp_path / "methods.json", {"trainings": [outcome("temporal", 0, [1]) | {"learning_rate": 4e-3}]})
+    said = refused(["conditions", "--out", tmp_path, "--tasks", "1"], tmp_path, monkeypatch, capsys)
+    assert "got temporal at the learning rate 0.002, allowed 0.004" in said

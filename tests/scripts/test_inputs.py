@@ -48,6 +48,14 @@ def outside(hint: Any) -> list[float]:
     return bad + ([math.nan, math.inf, -math.inf] if float in kinds(hint) else [])
 
 
+def innermost(command: Any) -> Any:
+    """The command inside of a command of several."""
+    inside = [
+        value for each in dataclasses.fields(command) if dataclasses.is_dataclass(value := getattr(command, each.name))
+    ]
+    return innermost(inside[0]) if inside else command
+
+
 def words_for(leaf: Leaf, name: str, value: Any) -> list[str]:
     return [*leaf.words, f"--{name.replace('_', '-')}={value}"]
 
@@ -98,6 +106,16 @@ def test_the_defaults_are_allowed(leaf: Leaf) -> None:
         (["evaluate", "--policy", "push", "--env", "reach"], "policy push: got one for push, allowed one for reach"),
         (["compare", "--a", "reach", "--b", "place"], "policy place: got one for place, allowed one for reach"),
         (["report", "reach", "nowhere"], "policy: got nowhere"),
+        (["sinusoid", "--method", "pretrain", "--rule", "lstm"], "rule: got lstm with --method pretrain, allowed grad"),
+        (["methods", "--presets"], "presets: got none, allowed one or more"),
+        (["compare", "--a", "--b", "reach"], "a: got none, allowed one or more"),
+        (["compare", "--a", "reach", "--b", "reach", "--video", "mirror"], "video: got 'mirror', allowed ['human'"),
+        (["evaluate", "--policy", "./mine:watch"], "'./mine': got no name of a module, allowed MODULE:NAME"),
+        (["evaluate", "--policy", ":watch"], "'': got no name of a module, allowed MODULE:NAME"),
+        (["record", "--policy", "runs/mine"], "policy: got runs/mine with --by expert, allowed with --by policy"),
+        (["record", "--by", "human", "--trial", 3], "trial: got it with --by human, allowed for a robot"),
+        (["train", "--data", "nowhere", "--sets", 50], "sets: got it with --data, where it does nothing"),
+        (["train", "--env", "none", "--eval-tasks", 5], "eval-tasks: got it with --env none, where it does nothing"),
         (["evaluate", "--pairs", "seen"], "pairs: got 'seen', allowed 'all' in daml/Reach-v0"),
         (["evaluate", "--data", "nowhere", "--pairs", "seen"], "pairs: got it with --data, allowed --policy, --seed"),
         (["train", "--pairs", "seen"], "pairs: got 'seen', allowed 'all' in daml/Reach-v0"),
@@ -108,6 +126,16 @@ def test_the_defaults_are_allowed(leaf: Leaf) -> None:
 )
 def test_bad_values_are_named_before_work(words, said, tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     assert refused(words, tmp_path, monkeypatch, capsys).startswith(said)
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
+def test_where_there_should_be_several_there_is_one(leaf: Leaf) -> None:
+    command = innermost(cli.parse(leaf.words))
+    for each in dataclasses.fields(command):
+        if isinstance(value := getattr(command, each.name), tuple) and each.default != ():
+            assert value
+            with pytest.raises(InputError, match=f"^{each.name.replace('_', '-')}: got none, allowed one or more$"):
+                check(dataclasses.replace(command, **{each.name: ()}))
 
 
 @pytest.mark.parametrize(

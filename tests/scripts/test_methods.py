@@ -9,12 +9,14 @@ import pytest
 import torch
 from command_line import ends, refused
 
+from agents.datasets import sizes_in
 from agents.errors import AgentError
 from agents.evaluation import Report
 from agents.statistics import paired_difference
 from agents.training import new_state
 from agents.view import REACHING
 from daml import save_state
+from demos.skills import SKILLS, find_skill
 from scripts import runs
 from scripts.common import write_json
 from scripts.inputs import InputError
@@ -170,6 +172,24 @@ def test_an_outcome_is_completed_from_its_checkpoint_and_only_from_that_training
     save_state(there / runs.CHECKPOINT, state)
     with pytest.raises(AgentError, match="got 2 meta-steps, allowed 1"):
         trainings.trained(training)
+
+
+def test_an_outcome_at_another_rate_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    training = Train(steps=1, sets=1, eval_tasks=4)
+    said = outcome("temporal", 0, [1, 0, 1, 1]) | {"learning_rate": 9e-4}
+    write_json(tmp_path / f"{name_of(training)}.json", said)
+    with pytest.raises(AgentError, match=r"got .*'learning_rate': 0.0009.*, allowed .*'learning_rate': 0.002"):
+        Trainings(tmp_path, tmp_path, ()).found(training)
+
+
+@pytest.mark.parametrize("env_id", SKILLS)
+def test_a_checkpoint_is_read_with_the_sizes_of_its_data(env_id: str) -> None:
+    assert sizes_in(env_id).told == find_skill(env_id).n_told
+
+
+def test_nothing_is_trained_or_counted_twice() -> None:
+    found = Methods(envs=("reach", "reach"), presets=("temporal", "pointer", "pointer"), seeds=1).trainings()
+    assert [training.preset for training in found] == ["temporal", "pointer"]
 
 
 @pytest.mark.slow

@@ -15,11 +15,13 @@ from agents.attention import attention_map, has_attention, overlay
 from agents.controls import MEANINGS, PREDICTIONS
 from agents.evaluation import SHOWN
 from agents.imitation import adapt_to_video
-from agents.policies import bundled, load_policy
+from agents.policies import PolicyConfig, bundled, load_policy, save_policy
 from agents.presets import PRESETS
+from agents.view import REACHING
 from demos.human import human_video
 from demos.tasks import sample_task_set
 from demos.types import Video
+from scripts.inputs import InputError
 from scripts.report import ROWS, Report, learning_curve, predicted
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,26 @@ def test_a_curve_is_what_the_log_says(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     expected = [{"step": 2, "seconds": 3.0, "val_success": 0.5, "val_nearest": 0.6}]
     assert learning_curve(str(tmp_path)) == learning_curve(str(tmp_path / "policy")) == expected
+
+
+def test_a_policy_in_the_box_has_no_curve_of_what_lies_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "log.jsonl").write_text(
+        json.dumps({"step": 1, "seconds": 1, "val_success": 1, "val_nearest": 1}) + "\n"
+    )
+    assert learning_curve(".") != []
+    assert learning_curve("reach") == []
+
+
+@pytest.mark.parametrize(("env", "preset"), [("none", "temporal"), ("reach", "mil")])
+def test_a_policy_that_no_page_can_be_made_of_is_refused_first(
+    env: str, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta = PRESETS[preset].imitator(1).learner.init(torch.Generator())
+    save_policy(tmp_path / "policy", meta, PolicyConfig(env, preset, REACHING, 0, 1, 1, "daml train", 0.1, "a test"))
+    monkeypatch.setattr(Report, "_evaluate", None)
+    with pytest.raises(InputError, match="got one that watches no human in a simulator"):
+        Report(policies=("reach", str(tmp_path / "policy")), out=tmp_path / "report").run()
 
 
 @box

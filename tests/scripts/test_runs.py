@@ -167,11 +167,15 @@ def test_a_longer_run_trains_only_what_is_missing(tmp_path, monkeypatch, capsys)
     run = ["sinusoid", "--out", str(tmp_path / "run")]
     assert ends([*run, *SHORT, "--steps", "3", "--seed", "5"], monkeypatch, capsys)[0] == 0
     before = read_log(tmp_path / "run" / "log.jsonl")
+    before[-1]["seconds"] = 1000.0  # it took long
+    (tmp_path / "run" / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in before))
     assert ends([*run, "--resume", "--steps", "5"], monkeypatch, capsys)[0] == 0
     log = read_log(tmp_path / "run" / "log.jsonl")
     assert log[:3] == before
     assert [record["step"] for record in log] == [1, 2, 3, 4, 5]
-    config = json.loads((tmp_path / "run" / "results.json").read_text())["config"]
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert min(results["seconds"], log[-1]["seconds"]) > 1000, "with what the process before took"
+    config = results["config"]
     assert (config["seed"], config["test_tasks"]) == (5, 20)
 
 

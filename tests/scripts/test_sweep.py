@@ -1,6 +1,7 @@
 """`daml sweep` and `daml compare`: the conditions are what their names say, and the tables agree with their JSON."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,14 @@ import pytest
 import torch
 
 from agents.errors import AgentError
-from agents.evaluation import SHOWN, evaluate_preset, shown_in, shown_to
+from agents.evaluation import SHOWN, Report, evaluate_preset, shown_in, shown_to
 from agents.policies import PolicyConfig, StoredPolicy, bundled, load_policy
 from agents.presets import PRESETS
 from agents.view import REACHING
 from agents.workers import here
 from scripts.compare import Compare
-from scripts.sweep import SWEEPS, Condition, Sweep, tells
+from scripts.inputs import InputError
+from scripts.sweep import SWEEPS, Condition, Sweep, suited, tells
 
 box = pytest.mark.skipif("reach" not in bundled(), reason="there is no policy in the box")
 
@@ -93,6 +95,48 @@ def test_only_what_changes_something_of_a_policy_is_in_its_table(what: str, pres
     else:
         queries = {"only the query adapts", "all but the query adapts"}
         assert missing == (queries if what == "ablations" and "query" not in fresh(preset).meta["rates"] else set())
+
+
+@pytest.mark.parametrize("preset", ["temporal", "oracle", "mil"])
+def test_a_policy_is_shown_what_it_was_meta_trained_on_unless_a_control_says_otherwise(preset: str) -> None:
+    shown, meta = PRESETS[preset].shown, fresh(preset).meta
+    for what in ("gaps", "ablations"):
+        assert {row.video for row in suited(what, "reach", PRESETS[preset], meta)} == {shown}
+    controls = {row.name: row.video for row in suited("controls", "reach", PRESETS[preset], meta)}
+    assert controls.pop("none") == shown
+    assert all(name == video for name, video in controls.items())
+    assert set(controls) | {"none"} == set(shown_to(PRESETS[preset], "daml/Reach-v0"))
+
+
+def test_a_policy_that_learns_from_actions_is_shown_nobody_without() -> None:
+    assert shown_to(PRESETS["mil"], "daml/Reach-v0") == ("robot", "none")
+
+
+def test_rows_that_are_there_are_not_evaluated_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def evaluate(sweep: Sweep, condition: Condition, *policy: object) -> Report:
+        done.append(condition.name)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return Report(np.ones((3, 1), bool), np.ones((3, 1), bool), np.zeros((3, 1)), 1.0)
+
+    monkeypatch.setattr(Sweep, "evaluate", evaluate)
+    monkeypatch.setattr("scripts.sweep.policy_for", lambda env, name: fresh("fast"))
+    sweep = Sweep("controls", quick=True, out=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    sweep.run()
+    assert len(done) == 1 + len(set(done)), "only the row amid which it was stopped is done twice"
+    before = (tmp_path / "controls-reach.json").read_bytes()
+    sweep.run()
+    with pytest.raises(InputError, match=r"seed: got 2, allowed 1, as .*controls-reach.json has"):
+        replace(sweep, seed=2).run()
+    monkeypatch.setattr("scripts.sweep.policy_for", lambda env, name: fresh("both"))
+    with pytest.raises(InputError, match="parameters: got"):
+        sweep.run()
+    assert (tmp_path / "controls-reach.json").read_bytes() == before
+    assert len(done) == 1 + len(set(done))
 
 
 def test_a_policy_without_learned_rates_is_evaluated_as_it_is() -> None:
