@@ -54,7 +54,7 @@ class BenchExperts:
     seeds: Count = 200
     """Episodes of each environment, with seeds 0, 1, ..."""
     env: str | None = None
-    """Environment; all of the project's own when not given."""
+    """Environment, or MODULE:ID of your own; all of the project's own when not given."""
     on: On = "processes"
     nudge: Nudge = 0
     """How far objects are moved while the robot is on its way: 1 up to 2 cm, 2 up to 4 cm."""

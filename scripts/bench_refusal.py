@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.common import ENVIRONMENTS, console, env_id, machine, policy_for, write_json
-from scripts.inputs import Count, File, InputError, Seconds, Seed
+from scripts.inputs import Count, Env, File, InputError, Seconds, Seed
 from scripts.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ class BenchRefusal:
     which was chosen on the meta-validation videos.
     """
 
-    env: str = "reach"
-    """Environment."""
+    env: Env = "reach"
     policy: str | None = None
     """Folder of a policy; the one in the box when not given."""
     clips: Path | None = None

@@ -40,7 +40,7 @@ class BenchTrain:
     """
 
     env: str = "reach"
-    """Environment; all is a meta-batch over all of them."""
+    """Environment, or MODULE:ID of your own; all is a meta-batch over all of the project's own."""
     preset: str = "temporal"
     """Kind of policy."""
     data: Path | None = None

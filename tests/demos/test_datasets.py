@@ -711,8 +711,14 @@ def test_who_cannot_do_without_goal_points_says_so(ragged, data):
         SetTasks(ragged, Wanted(FRAMES, placed=True))
 
 
-def test_what_nobody_knows_of_a_task_is_not_mirrored(ragged):
-    """A video and a demonstration of it stay on their side."""
+def test_what_nobody_knows_of_a_task_is_not_mirrored(ragged, monkeypatch):
+    asked = set()
+    monkeypatch.setattr("demos.distribution.augment", lambda rows, rng, mirror: asked.add(mirror))
+    SetTasks(ragged, Wanted(FRAMES)).sample(6, np.random.default_rng(0))
+    assert asked == {"nothing"}
+
+
+def test_what_is_not_mirrored_stays_on_its_side():
     for seed in range(10):
         video = torch.arange(24, dtype=torch.uint8).reshape(1, 1, 2, 4, 3)
         frames = {"video": video, "image": torch.zeros_like(video)}
