@@ -150,8 +150,8 @@ def evaluation_of(env: str, name: str | None, video: str, size: int | None = Non
     check_video(video, environment, stored.preset)
     if size not in (None, own := stored.imitator().size):
         raise AgentError(f"size: got {size}, allowed {own} for this policy, which was trained on that")
-    options = {"sizes": stored.config.sizes, "env_id": environment, "video": video}
-    return partial(evaluate_preset, stored.preset, stored.meta, **options)
+    sizes = stored.config.sizes
+    return partial(evaluate_preset, stored.preset, stored.meta, sizes=sizes, env_id=environment, video=video)
 
 
 def write_json(path: Path, value: Any) -> None:
