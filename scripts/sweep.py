@@ -1,6 +1,5 @@
 """`daml sweep`: one policy, one table: success under every domain gap, every control, every way to adapt."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -87,16 +86,6 @@ def tells(condition: Condition, preset: "Preset", meta: "MetaParams") -> bool:
     return has_rates and (adapts or condition.inner_steps is None)
 
 
-def fingerprint(meta: "MetaParams") -> str:
-    """Of meta-parameters: another one where any of them differs."""
-    digest = hashlib.sha256()
-    for group, params in meta.items():
-        for name, tensor in params.items():
-            digest.update(f"{group} {name}".encode())
-            digest.update(tensor.cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 def begun(path: Path, of: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The rows that are in a file already.
 
@@ -165,6 +154,7 @@ class Sweep:
 
     def run(self) -> None:
         from agents.workers import workers_on
+        from daml.checkpoint import digest, flatten
 
         sweep = replace(self, tasks=3) if self.quick else self
         stored = policy_for(self.env, self.policy)
@@ -175,18 +165,19 @@ class Sweep:
         name = f"{self.what}-{as_file(self.env)}"
         numbers, picture = (self.out / f"{name}.{kind}" for kind in ("json", "png"))
         of = {"env": self.env, "policy": self.policy or self.env, "split": "test", "seed": self.seed}
-        of |= {"tasks": sweep.tasks, "trials": self.trials, "parameters": fingerprint(stored.meta)}
+        of |= {"tasks": sweep.tasks, "trials": self.trials, "parameters": digest(flatten(stored.meta), "")}
         rows = begun(numbers, of)
         console.print(f"{'':24s}  success  95 % interval    right object")
         with progress_bar("rows") as bar, workers_on(self.on, cores()) as workers:
             job = bar.add_task(f"{self.what} of {self.env}", total=len(conditions), note="")
             for condition in conditions:
                 bar.update(job, note=condition.name)
-                if condition.name not in rows:
+                if new := condition.name not in rows:
                     report = sweep.evaluate(condition, stored, workers)
                     rows[condition.name] = report.summary() | {"condition": asdict(condition)}
                 console.print(line(condition.name, rows[condition.name]))
-                write_json(numbers, of | {"machine": machine(), "rows": rows})  # a stop loses one row
+                if new:
+                    write_json(numbers, of | {"machine": machine(), "rows": rows})  # a stop loses one row
                 bar.advance(job)
         draw(picture, rows, f"{self.env}: {self.what}, {sweep.tasks} tasks x {self.trials}")
         console.print(f"results: {numbers}, picture: {picture}")
