@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,26 @@ def daml(start: tuple[str, ...], *words: object) -> subprocess.CompletedProcess:
     command = [*start, *map(str, words)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+@contextmanager
+def under_torchrun(*words: str) -> Iterator[subprocess.Popen]:
+    """A command in two processes, of which none is left behind, whatever comes of the test."""
+    running = subprocess.Popen(
+        [*TORCHRUN, *words],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
 
 
 def losses(folder: Path) -> list[float]:
@@ -91,22 +113,14 @@ def test_bad_input_is_said_once(tmp_path: Path, words: tuple[object, ...], said:
 def test_a_stop_is_said_once_and_says_what_is_true(tmp_path: Path, number: int, steps: int) -> None:
     """As a terminal and a batch queue do it: SIGINT to all processes, SIGTERM to torchrun."""
     words = ["sinusoid", "--steps", "100000", "--tasks", "2", "--hidden", "2", "--no-compile", "--out", str(tmp_path)]
-    running = subprocess.Popen(
-        [*TORCHRUN, *words],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
     log, end = tmp_path / "log.jsonl", time.monotonic() + 200
-    while not log.exists() or len(read_log(log)) < steps:
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
-    _, err = running.communicate(timeout=100)
+    with under_torchrun(*words) as running:
+        while not log.exists() or len(read_log(log)) < steps:
+            assert running.poll() is None, running.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
+        _, err = running.communicate(timeout=100)
     meaning = "from the last checkpoint" if steps else "; its training has no checkpoint yet"
     assert [line for line in err.splitlines() if line.startswith("daml: ")] == [
         f"daml: stopped: --resume goes on{' ' * bool(steps)}{meaning}"
