@@ -1,6 +1,6 @@
 """Demonstrations as frozen, validated, read-only data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +96,10 @@ class Episode:
         if not len(images) == len(states) == len(actions):
             raise DemoError(f"episode lengths: got {len(images)}, {len(states)}, {len(actions)}, allowed equal ones")
         freeze(self, images=images, states=states, actions=actions)
+
+    def unseen(self) -> "Episode":
+        """The same without images, [T, 0, 0, 3], which are nearly all of its memory."""
+        return replace(self, images=np.empty((len(self.images), 0, 0, 3), np.uint8), hand_images=None)
 
 
 def _own(array: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 
 from agents.controls import CONTROLS
 from agents.errors import AgentError
-from agents.evaluation import Report, evaluate, evaluate_preset, shown_in
+from agents.evaluation import Report, SetTrials, evaluate, evaluate_preset, shown_in
 from agents.imitation import adapt_to_video, adapt_to_videos, watched_frames
 from agents.learners import Imitation
 from agents.oracle import told
@@ -23,6 +23,7 @@ from agents.statistics import wilson
 from agents.view import REACHING, Sizes
 from agents.workers import Workers, processes
 from daml import CheckpointError, MetaParams
+from demos.gap import Gap
 from demos.human import human_video
 from demos.record import record
 from demos.tasks import sample_task_set
@@ -159,6 +160,13 @@ def test_evaluation_depends_on_the_seed_and_not_on_the_workers() -> None:
 
     assert run(0, 1) == run(0, 2)
     assert run(0, 1) != run(1, 1)
+
+
+def test_an_evaluation_keeps_no_images() -> None:
+    policy = Imitation(PRESETS["fast"].imitator(1), fresh())
+    ((episode,),) = SetTrials(policy, ENV, "val", 0, [1], 1, 0, "human", Gap(), 1).run()
+    assert len(episode.images) == len(episode.actions) > 1
+    assert len(pickle.dumps(episode)) < 64 * 64 * 3, "as much as one image"
 
 
 @pytest.mark.parametrize(
