@@ -271,7 +271,7 @@ def in_the_box(name: str, env: str, video: str, tasks: int, workers: Workers) ->
 def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str, workers: Workers) -> None:
     config = load_policy(name).config
     recorded = config.results[row_of(config.env, env, "human")]
-    report = in_the_box(name, env, "human", 60, workers)
+    report = in_the_box(name, env, "human", 36, workers)
     assert report.interval()[1] >= recorded["ci_low"], "below what is recorded for it"
     assert report.nearest.mean() > 0.7
 
@@ -280,7 +280,7 @@ def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str, wo
 @pytest.mark.parametrize(("name", "env"), PAIRS)
 def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str, workers: Workers) -> None:
     low, high = PREDICTED["wrong"]
-    assert low <= in_the_box(name, env, "wrong", 30, workers).nearest.mean() <= high
+    assert low <= in_the_box(name, env, "wrong", 18, workers).nearest.mean() <= high
 
 
 @pytest.mark.slow
@@ -288,7 +288,7 @@ def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str, 
 @pytest.mark.parametrize("video", sorted(PREDICTED.keys() - {"wrong"}))
 def test_every_control_is_where_it_was_predicted(video: str, workers: Workers) -> None:
     low, high = PREDICTED[video]
-    assert low - 1e-9 <= in_the_box("reach", "reach", video, 30, workers).nearest.mean() <= high + 1e-9
+    assert low - 1e-9 <= in_the_box("reach", "reach", video, 18, workers).nearest.mean() <= high + 1e-9
 
 
 @pytest.mark.slow

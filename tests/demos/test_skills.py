@@ -74,11 +74,12 @@ def test_the_demonstration_is_long_enough_and_shorter_than_the_episode(env_id):
 def test_the_expert_succeeds_nearly_always(env_id):
     skill = SKILLS[env_id]
     env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
-    wins, disturbed = [], []
-    for scene in scenes(env_id, 200):
-        wins.append(demonstrate(env, scene).success)
-        noise = shaken(np.random.default_rng(scene.look.table_seed), skill.disturbance)
-        disturbed.append(demonstrate(env, scene, disturb=noise).success)
+    starts = scenes(env_id, 100)
+    wins = [demonstrate(env, scene).success for scene in starts]
+    disturbed = [
+        demonstrate(env, scene, disturb=shaken(np.random.default_rng(seed), skill.disturbance)).success
+        for seed, scene in enumerate(starts[:30])
+    ]
     assert np.mean(wins) >= 0.99
     assert np.mean(disturbed) >= 0.75
     env.close()

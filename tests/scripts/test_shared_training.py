@@ -108,8 +108,11 @@ def test_bad_input_is_said_once(tmp_path: Path, words: tuple[object, ...], said:
     assert done.stderr.count("daml: error: ") == done.stderr.count(f"daml: error: {said}") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
-@pytest.mark.parametrize("steps", [0, 1001], ids=["without a checkpoint", "with one"])
+@pytest.mark.parametrize(
+    ("number", "steps"),
+    [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGTERM, 1001)],
+    ids=["interrupted without a checkpoint", "terminated without a checkpoint", "terminated with one"],
+)
 def test_a_stop_is_said_once_and_says_what_is_true(tmp_path: Path, number: int, steps: int) -> None:
     """As a terminal and a batch queue do it: SIGINT to all processes, SIGTERM to torchrun."""
     words = ["sinusoid", "--steps", "100000", "--tasks", "2", "--hidden", "2", "--no-compile", "--out", str(tmp_path)]
