@@ -340,7 +340,7 @@ class SetTrials:
         )
 
     def run(self) -> list[list[Episode]]:
-        """The episodes [goals][trials], unseen."""
+        """The episodes [goals][trials], without images."""
         tasks = self.tasks()
         env = gymnasium.make(
             self.env_id, image_size=self.learner.size, cameras=self.learner.cameras, disable_env_checker=True
@@ -352,6 +352,6 @@ class SetTrials:
             videos = [VIDEOS[self.video](one, goal, env) for one in shown]
             begin = watch(videos)
             scenes = tasks.robot_scenes[: self.trials]
-            results.append([record(env, scene.with_goal(goal), begin()).unseen() for scene in scenes])
+            results.append([record(env, scene.with_goal(goal), begin()).without_images() for scene in scenes])
         env.close()
         return results

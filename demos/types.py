@@ -97,8 +97,8 @@ class Episode:
             raise DemoError(f"episode lengths: got {len(images)}, {len(states)}, {len(actions)}, allowed equal ones")
         freeze(self, images=images, states=states, actions=actions)
 
-    def unseen(self) -> "Episode":
-        """The same without images, [T, 0, 0, 3], which are nearly all of its memory."""
+    def without_images(self) -> "Episode":
+        """The same with empty ones, [T, 0, 0, 3]: images are nearly all of its memory."""
         return replace(self, images=np.empty((len(self.images), 0, 0, 3), np.uint8), hand_images=None)
 
 

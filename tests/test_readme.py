@@ -19,7 +19,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "benchmarks/README.md", *sorted((ROO
 IN_PROSE, IN_A_BLOCK = re.compile(r"`daml ([^`#]*[^`# ])"), re.compile(r"^ {4}daml ([^`\n#]*[^`\n# ])", re.M)
 COMMANDS = sorted(
     {
-        " ".join(found.split("\n"))
+        found.replace("\n", " ")
         for page in PAGES
         for written in (IN_PROSE, IN_A_BLOCK)
         for found in written.findall(page.read_text())
