@@ -347,11 +347,12 @@ class SetTrials:
         )
         watch = self.learner.watch_told if self.video == "told" else self.learner.watch
         results = []
+        act = partial(record, env, look_once=self.learner.look_once)
         shown = [tasks, *(replace(tasks, human_scene=scene) for scene in tasks.robot_scenes[self.trials :])]
         for goal in self.goals:
             videos = [VIDEOS[self.video](one, goal, env) for one in shown]
             begin = watch(videos)
             scenes = tasks.robot_scenes[: self.trials]
-            results.append([record(env, scene.with_goal(goal), begin()).without_images() for scene in scenes])
+            results.append([act(scene.with_goal(goal), begin()).without_images() for scene in scenes])
         env.close()
         return results

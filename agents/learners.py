@@ -30,13 +30,16 @@ SIZE = 64
 @runtime_checkable
 class Learner(Protocol):
     """Who is evaluated. size: side of the images that it watches and acts on [px].  cameras: one of
-    `envs.tabletop.CAMERAS`, that it acts through."""
+    `envs.tabletop.CAMERAS`, that it acts through.  look_once: whether it looks at an episode's first images only."""
 
     @property
     def size(self) -> int: ...
 
     @property
     def cameras(self) -> tuple[str, ...]: ...
+
+    @property
+    def look_once(self) -> bool: ...
 
     def check(self, videos: int) -> None:
         """
@@ -72,6 +75,10 @@ class Imitation:
     def cameras(self) -> tuple[str, ...]:
         return self.imitator.cameras
 
+    @property
+    def look_once(self) -> bool:
+        return self.imitator.wanted.look_once
+
     def check(self, videos: int) -> None:
         pass
 
@@ -89,6 +96,7 @@ class OneShot:
     policy: OneShotPolicy
     size: int = SIZE
     cameras: tuple[str, ...] = CAMERAS[0]
+    look_once: bool = False
 
     def check(self, videos: int) -> None:
         if videos > 1:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from agents.errors import AgentError
 
@@ -37,6 +37,8 @@ def auroc(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float, flo
     Returns:
         The rate, and both ends of its interval.
     """
+    from scipy import stats  # late: it takes a second, and every process that evaluates imports this module
+
     ranks = stats.rankdata(np.concatenate([positive, negative]))[: len(positive)]
     rate = float((ranks.mean() - (len(positive) + 1) / 2) / len(negative))
     return rate, *wilson(rate, min(len(positive), len(negative)))
@@ -55,13 +57,13 @@ def student(values: np.ndarray) -> tuple[float, float]:
     if len(values) < 2:
         return math.nan, math.nan
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
+    half = float(special.stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2)) * error
     return mean - half, mean + half
 
 
 def quantile() -> float:
     """Of the normal distribution: standard errors from the middle of an interval to its ends."""
-    return float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    return float(special.ndtri(0.5 + CONFIDENCE / 2))
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def _exchanged(gaps: np.ndarray, seed: int) -> float:
     """p-value of the mean of gaps [tasks], by exchanging the methods on each; one alone is as large both ways."""
     if len(gaps) == 1:
         return 1.0
+    from scipy import stats  # late, as above
+
     rng = np.random.default_rng(seed)
     test = stats.permutation_test((gaps,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=rng)
     return float(test.pvalue)

@@ -87,6 +87,11 @@ class Wanted(NamedTuple):
     whole: int = 0
     hand: bool = False
 
+    @property
+    def look_once(self) -> bool:
+        """Whether all that it acts on, besides the robot's state, is the first image of an episode."""
+        return self.images == "first" and not self.looks and not self.hand
+
 
 class SetTasks:
     """Draws meta-batches of object sets: goals of a set in the same two scenes, told apart by the video."""

@@ -64,9 +64,7 @@ def push_expert(info: dict[str, Any]) -> np.ndarray:
     tip, item = info["fingertip"], info["item"]
     lost = item[1] < min(tip[1], LINE)
     if lost or abs(item[0] - x) > _SWERVED:
-        x = item[0]
-    if lost:
-        y = item[1]
+        x, y, _ = item
     way = np.array([x, y - _BEHIND, _PUSH_HEIGHT]) - tip
     in_lane = not lost and abs(way[0]) < 0.04 and way[1] < 0.03 and abs(way[2]) < 0.05
     if in_lane:

@@ -27,10 +27,15 @@ def expert(env_id: str) -> Actor:
 
 
 def demonstrate(
-    env: gymnasium.Env, scene: Scene, *, n_steps: int | None = None, disturb: Disturb | None = None
+    env: gymnasium.Env,
+    scene: Scene,
+    *,
+    n_steps: int | None = None,
+    disturb: Disturb | None = None,
+    look_once: bool = False,
 ) -> Episode:
     """Runs one episode of the environment's expert. Arguments as in `record`."""
-    return record(env, scene, expert(id_of(env)), n_steps=n_steps, disturb=disturb)
+    return record(env, scene, expert(id_of(env)), n_steps=n_steps, disturb=disturb, look_once=look_once)
 
 
 def demonstration(env: gymnasium.Env, scene: Scene, *, n_steps: int | None = None) -> Demonstration:
@@ -59,6 +64,7 @@ def record(
     *,
     n_steps: int | None = None,
     disturb: Disturb | None = None,
+    look_once: bool = False,
 ) -> Episode:
     """Runs one episode.
 
@@ -70,11 +76,12 @@ def record(
         disturb: what is executed instead of the actor's action. The episode keeps the actor's own action, so that the
             demonstration shows how to come back from where a disturbance led (DART: Laskey et al. 2017,
             arXiv 1703.09327).
+        look_once: the images of the first moment are those of the whole episode; it takes less time.
 
     Returns:
         The episode, with one observation before each action.
     """
-    observation, info = env.reset(options={"scene": scene})
+    observation, info = env.reset(options={"scene": scene, "look_once": look_once})
     (n_actions,) = env.action_space.shape  # type: ignore[misc]
     images: list[np.ndarray] = []
     hand_images: list[np.ndarray] = []

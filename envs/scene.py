@@ -340,6 +340,10 @@ def _empty(scene: Scene) -> mujoco.MjSpec:
     spec.compiler.degree = False
     spec.option.timestep = scene.layout.timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    if scene.layout.movable:
+        # What lies still is not simulated until something touches it: half of the physics' time. What is fixed could
+        # no more be moved by hand.
+        spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP.value
     if scene.layout.movable or scene.layout.extra:
         # Without these a held item slowly slips out from between the fingers.
         spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC

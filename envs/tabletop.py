@@ -171,13 +171,15 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
 
         Args:
             seed: of the scene that is drawn.
-            options: {"scene": Scene} starts in that scene instead.
+            options: {"scene": Scene} starts in that scene instead; {"look_once": True} gives the images of this moment
+                in every later observation, too: who looks no more need not wait for more to be drawn.
 
         Raises:
             EnvError: that is no scene, or one of another task.
         """
         super().reset(seed=seed)
-        scene = (options or {}).get("scene")
+        options = options or {}
+        scene = options.get("scene")
         if scene is None:
             scene = sample_scene(
                 self.np_random,
@@ -205,6 +207,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         mujoco.mj_forward(self._model, self._data)
         self._begin()
         self._cameras = self._new_cameras(*self._size)
+        self._first_images = self._images() if options.get("look_once") else None
         self._progress: list[Any] = []
         self._steps = 0
         return self._observation(), self._info() | {"is_success": False}
@@ -336,7 +339,14 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         space = self.observation_space["state"]
         assert isinstance(space, spaces.Box)
         state = np.clip(self._state(), space.low, space.high, dtype="f4")
-        return {name: camera.draw(self._data) for name, camera in self._cameras.items()} | {"state": state}
+        if self._first_images is None:
+            images = self._images()
+        else:
+            images = {name: image.copy() for name, image in self._first_images.items()}
+        return images | {"state": state}
+
+    def _images(self) -> dict[str, np.ndarray]:
+        return {name: camera.draw(self._data) for name, camera in self._cameras.items()}
 
 
 class GripperEnv(TabletopEnv):

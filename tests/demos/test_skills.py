@@ -75,9 +75,9 @@ def test_the_expert_succeeds_nearly_always(env_id):
     skill = SKILLS[env_id]
     env = gymnasium.make(env_id, image_size=16, disable_env_checker=True)
     starts = scenes(env_id, 100)
-    wins = [demonstrate(env, scene).success for scene in starts]
+    wins = [demonstrate(env, scene, look_once=True).success for scene in starts]
     disturbed = [
-        demonstrate(env, scene, disturb=shaken(np.random.default_rng(seed), skill.disturbance)).success
+        demonstrate(env, scene, disturb=shaken(np.random.default_rng(seed), skill.disturbance), look_once=True).success
         for seed, scene in enumerate(starts[:30])
     ]
     assert np.mean(wins) >= 0.99

@@ -27,12 +27,19 @@ def random_policy(env: gymnasium.Env, seed: int) -> Callable[[dict[str, Any]], n
     return lambda info: env.action_space.sample()
 
 
-def play(env: gymnasium.Env, seed: int, actor: Callable[[dict[str, Any]], np.ndarray]) -> list[tuple]:
+def play(
+    env: gymnasium.Env, seed: int, actor: Callable[[dict[str, Any]], np.ndarray], *, look_once: bool = False
+) -> list[tuple]:
     """One episode: (observation, info, reward) after the reset (reward 0) and after each step."""
-    observation, info = env.reset(seed=seed)
+    observation, info = env.reset(seed=seed, options={"look_once": look_once})
     steps, done = [(observation, info, 0.0)], False
     while not done:
         observation, reward, terminated, truncated, info = env.step(actor(info))
         steps.append((observation, info, reward))
         done = terminated or truncated
     return steps
+
+
+def succeeds(env: gymnasium.Env, seed: int, actor: Callable[[dict[str, Any]], np.ndarray]) -> bool:
+    """Whether somebody who does not look does the task."""
+    return play(env, seed, actor, look_once=True)[-1][1]["is_success"]

@@ -8,7 +8,7 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
-from env_experts import EXPERTS, IDS, SMALL, make, play, random_policy
+from env_experts import EXPERTS, IDS, SMALL, make, play, random_policy, succeeds
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
@@ -149,15 +149,25 @@ def test_images_of_an_episode_change(env):
     assert all((a != b).any() for a, b in itertools.pairwise(images[:7]))
 
 
-def test_what_was_observed_stays_as_it_was(env):
+def test_who_looks_once_gets_the_first_images_and_all_else_as_it_is(env):
+    once = play(env, 0, EXPERTS[env.spec.id], look_once=True)
+    always = play(env, 0, EXPERTS[env.spec.id])
+    for (seen, info, reward), (other, its_info, its_reward) in zip(once, always, strict=True):
+        assert (seen["image"] == always[0][0]["image"]).all()
+        assert same({"state": seen["state"], "info": info}, {"state": other["state"], "info": its_info})
+        assert reward == its_reward
+
+
+@pytest.mark.parametrize("look_once", [False, True])
+def test_what_was_observed_stays_as_it_was(env, look_once):
     """No memory is shared between steps, and nothing that a caller does to it reaches the environment."""
     expert = EXPERTS[env.spec.id]
-    steps = play(env, 2, expert)[:6]
+    steps = play(env, 2, expert, look_once=look_once)[:6]
     arrays = [value for observation, info, _ in steps for _, value in leaves({"o": observation, "i": info})]
     for i, one in enumerate(arrays):
         assert not any(np.shares_memory(one, other) for other in arrays[i + 1 :])
-    clean = play(env, 2, expert)
-    observation, info = env.reset(seed=2)
+    clean = play(env, 2, expert, look_once=look_once)
+    observation, info = env.reset(seed=2, options={"look_once": look_once})
     for expected, expected_info, _ in clean[1:4]:
         action = expert(info)
         for _, value in leaves({"o": observation, "i": info}):
@@ -176,22 +186,22 @@ def test_the_callers_action_is_left_alone(env):
 
 
 def test_the_expert_succeeds(env):
-    wins = [play(env, seed, EXPERTS[env.spec.id])[-1][1]["is_success"] for seed in EXPERT_SEEDS]
+    wins = [succeeds(env, seed, EXPERTS[env.spec.id]) for seed in EXPERT_SEEDS]
     assert np.mean(wins) == 1, f"fails on seeds {[s for s, won in zip(EXPERT_SEEDS, wins, strict=True) if not won]}"
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_the_expert_succeeds_on_other_objects(env_id, split):
     env = make(env_id, image_size=SMALL, split=split)
-    assert all(play(env, seed, EXPERTS[env_id])[-1][1]["is_success"] for seed in range(10))
+    assert all(succeeds(env, seed, EXPERTS[env_id]) for seed in range(10))
     env.close()
 
 
 def test_chance_and_doing_nothing_fail(env):
     still = np.zeros(env.action_space.shape, np.float32)
     for seed in range(5):
-        assert not play(env, seed, random_policy(env, seed))[-1][1]["is_success"]
-        assert not play(env, seed, lambda info: still)[-1][1]["is_success"]
+        assert not succeeds(env, seed, random_policy(env, seed))
+        assert not succeeds(env, seed, lambda info: still)
 
 
 def test_success_is_a_bool_that_starts_false(env):

@@ -1,8 +1,12 @@
-"""The commands for tests: every one of them, and a way to run one in this process."""
+"""The commands for tests: every one of them, and ways to run one in this process and in others."""
 
 import dataclasses
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -20,6 +24,20 @@ FILLED: dict[str, Any] = {
     "pairs": "pairs.csv",
 }
 """For fields that have no default."""
+
+
+ROOT = Path(__file__).parents[2]
+DAML = (sys.executable, "-m", "daml_command")
+TORCHRUN = (
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node",
+    "2",
+    *DAML[1:],
+)
+"""Starts of commands: alone, and in two processes."""
 
 
 class Leaf(NamedTuple):
@@ -71,3 +89,23 @@ def refused(
     assert err.startswith("daml: error: ")
     assert sorted(tmp_path.rglob("*")) == there
     return err.removeprefix("daml: error: ").strip()
+
+
+@contextmanager
+def started(*command: str, **environment: str) -> Iterator[subprocess.Popen]:
+    """A command at work, in a session of its own. None of its processes is left, whatever comes of the test."""
+    running = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()

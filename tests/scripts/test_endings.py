@@ -4,18 +4,14 @@ import errno
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import LEAVES, Leaf, ends
+from command_line import DAML, LEAVES, ROOT, Leaf, ends, started
 
 from scripts.endings import PATIENCE, Terminated, ending, plain
-
-ROOT = Path(__file__).parent.parent.parent
-DAML = [sys.executable, "-m", "daml_command"]
 
 
 def allocate() -> None:
@@ -254,22 +250,29 @@ def wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("when", ["starting", "working"])
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)], ids=str
+    ("number", "status", "when"),
+    [
+        (signal.SIGINT, 130, "starting"),
+        (signal.SIGINT, 130, "working"),
+        (signal.SIGTERM, 143, "starting"),
+        (signal.SIGTERM, 143, "working"),
+        (signal.SIGKILL, -signal.SIGKILL, "working"),
+    ],
+    ids=str,
 )
 def test_a_stop_leaves_no_process_and_no_traceback(number: int, status: int, when: str, tmp_path: Path) -> None:
     """As a terminal and a batch queue do it: SIGINT to all processes of the command, the others to the first."""
-    words = ["collect", "--sets", "500", "--clips", "0", "--workers", "2", "--out", str(tmp_path / "data")]
-    running = subprocess.Popen(
-        [*DAML, *words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_until(lambda: len(processes_of(running.pid)) >= 3)
-    if when == "working":
-        time.sleep(8)
-    (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
-    _, err = running.communicate(timeout=60)
-    assert running.returncode == status
-    if number != signal.SIGKILL:  # which leaves nobody to say anything
-        assert err == "daml: stopped: the same command goes on\n"
-    wait_until(lambda: not processes_of(running.pid), 20)
+    data = tmp_path / "data"
+    words = ["collect", "--sets", "500", "--clips", "0", "--workers", "2", "--out", str(data)]
+    with started(*DAML, *words) as running:
+        if when == "starting":
+            wait_until(lambda: len(processes_of(running.pid)) >= 3)
+        else:
+            wait_until(lambda: any((data / "done").glob("*")))
+        (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
+        _, err = running.communicate(timeout=60)
+        assert running.returncode == status
+        if number != signal.SIGKILL:  # which leaves nobody to say anything
+            assert err == "daml: stopped: the same command goes on\n"
+        wait_until(lambda: not processes_of(running.pid), 20)

@@ -4,57 +4,24 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import DAML, ROOT, TORCHRUN, started
 
 from agents.precision import is_fast
 from daml import read_log
 
-ROOT = Path(__file__).parents[2]
-TORCHRUN = (
-    sys.executable,
-    "-m",
-    "torch.distributed.run",
-    "--standalone",
-    "--nproc-per-node",
-    "2",
-    "-m",
-    "daml_command",
-)
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-ALONE = (sys.executable, "-m", "daml_command")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 pytestmark = pytest.mark.slow
 
 
 def daml(start: tuple[str, ...], *words: object) -> subprocess.CompletedProcess:
     command = [*start, *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
-
-
-@contextmanager
-def under_torchrun(*words: str) -> Iterator[subprocess.Popen]:
-    """A command in two processes, of which none is left behind, whatever comes of the test."""
-    running = subprocess.Popen(
-        [*TORCHRUN, *words],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield running
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
-        running.communicate()
+    env = os.environ | ONE_THREAD
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
 
 
 def losses(folder: Path) -> list[float]:
@@ -72,7 +39,7 @@ def losses(folder: Path) -> list[float]:
 )
 def test_two_processes_train_as_one(tmp_path: Path, words: tuple[object, ...]) -> None:
     alone, shared = (
-        daml(ALONE, *words, "--out", tmp_path / "alone"),
+        daml(DAML, *words, "--out", tmp_path / "alone"),
         daml(TORCHRUN, *words, "--out", tmp_path / "shared"),
     )
     assert (alone.returncode, shared.returncode) == (0, 0), alone.stderr + shared.stderr
@@ -114,7 +81,7 @@ def test_a_stop_is_said_once_and_says_what_is_true(tmp_path: Path, number: int, 
     """As a terminal and a batch queue do it: SIGINT to all processes, SIGTERM to torchrun."""
     words = ["sinusoid", "--steps", "100000", "--tasks", "2", "--hidden", "2", "--no-compile", "--out", str(tmp_path)]
     log, end = tmp_path / "log.jsonl", time.monotonic() + 200
-    with under_torchrun(*words) as running:
+    with started(*TORCHRUN, *words, **ONE_THREAD) as running:
         while not log.exists() or len(read_log(log)) < steps:
             assert running.poll() is None, running.communicate()
             assert time.monotonic() < end

@@ -21,7 +21,7 @@ from envs.appearance import project
 from envs.scene import Scene
 from scripts.teach import Page, Teach, cross
 
-LESSONS = {"reach": 4, "act": 10}
+LESSONS = {"reach": 3, "act": len(VERBS)}
 PATIENCE = 60  # [s] for one thing on the page to happen, on a busy machine
 SCREEN, SMALL = (1280, 720), (1040, 560)
 """A usual screen, and one that a slow machine draws faster [px]."""
