@@ -9,19 +9,16 @@ What is pushed or lifted must be met within a centimetre: trunk, glances and the
 """
 
 from functools import partial
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from agents import adap_net, meta_net, proposal
-from agents.imitation import Imitator, Look, Policy, at_each_step
+from agents.imitation import Imitator
 from agents.layers import conv2d, grid, init_conv
 from agents.methods import head, precise
 from agents.view import REACHING, Sizes, View, known
 from daml import MetaParams, OuterLoss, Params
-from demos.record import Actor
 
 END = 4
 """Numbers in `end`: a way (3) from the goal's point, in `END_SCALE`, and the opening of the fingers, as in a state."""
@@ -34,8 +31,6 @@ FOLLOWED = 4
 END_WEIGHT = 0.3
 FINGERTIP, OPENING = slice(3), slice(10, 11)
 """Where these are in a state."""
-GRIPPER = slice(3, 4)
-"""Where it is in an action."""
 
 
 def init_loss(generator: torch.Generator, sizes: Sizes) -> Params:
@@ -63,23 +58,6 @@ def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
 def act(theta: Params, view: View) -> meta_net.Activations:
     """As of `meta_net`, going by how the task ends, too."""
     return meta_net.act(theta, view, ways)
-
-
-def acts(policy: Policy, look: Look) -> Actor:
-    """As of `at_each_step`, with fingers that shall be closed, half open or open.
-
-    Who demonstrates says such a thing. A policy that was taught it by squared error says something between when it is
-    not sure, and acts on what comes of it: fingers that are a little closed look like fingers that hold something, and
-    close on. So it says the nearest of them.
-    """
-    unsure = at_each_step(policy, look)
-
-    def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-        action = unsure(observation, info)
-        action[GRIPPER] = action[GRIPPER].round()
-        return action
-
-    return act
 
 
 def loss(psi: Params, theta: Params, video: View, seen: meta_net.Activations) -> Tensor:
@@ -129,4 +107,4 @@ def both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     learner = usual.learner._replace(init=partial(init, sizes), adapt=watch, predict=predict)
     wanted = usual.wanted._replace(placed=True)  # or the way from the goal's point to the end would always be none
     watched = partial(head.value, loss, act=act)
-    return usual._replace(learner=learner, outer_loss=outer_loss, wanted=wanted, learned_loss=watched, acts=acts)
+    return usual._replace(learner=learner, outer_loss=outer_loss, wanted=wanted, learned_loss=watched)

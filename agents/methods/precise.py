@@ -5,24 +5,26 @@ The camera is never quite in the same place, which moves everything in the image
 the trunk also looks at the image as a whole and corrects its points by what that says about the camera. What it learns
 from demonstrations alone holds for their few cameras; so the adapted policy is asked in glances (`demos.glances`), too,
 where the goal is: images of the same objects in further scenes through further cameras. And the head sees the way from
-the fingertips to each place at finer scales.
+the fingertips to each place at finer scales. What the fingers shall do it decides.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from agents import meta_net
-from agents.imitation import Imitator, encode
+from agents.imitation import Imitator, Look, Policy, at_each_step, encode
 from agents.layers import conv2d, init_conv, init_linear, linear, with_place
 from agents.meta_net import CHANNELS, POINT_CHANNELS
 from agents.methods import fast, head, temporal
 from agents.view import REACHING, Sizes, View, known
 from daml import MetaParams, OuterLoss, Params
 from demos.glances import TABLE_POINTS
+from demos.record import Actor
 
 NEAR = (4.0, 16.0)
 """Of the scale of the fingertip in the state: about 3 cm and 8 mm."""
@@ -33,6 +35,8 @@ TABLE_SCALE = 0.02
 """How far the table's points move in the image from camera to camera, of its side."""
 TABLE_WEIGHT = 0.3
 GLANCES = 2
+GRIPPER = slice(3, 4)
+"""Where it is in an action."""
 
 
 class Seen(NamedTuple):
@@ -88,6 +92,23 @@ def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
 def act(theta: Params, view: View) -> meta_net.Activations:
     """As of `meta_net`, with the ways to each place at finer scales, too."""
     return meta_net.act(theta, view, ways)
+
+
+def acts(policy: Policy, look: Look) -> Actor:
+    """As of `at_each_step`, with fingers that shall be closed, half open or open.
+
+    Who demonstrates says such a thing. A policy that was taught it by squared error says something between when it is
+    not sure, and acts on what comes of it: fingers that are a little closed look like fingers that hold something, and
+    close on. So it says the nearest of them.
+    """
+    unsure = at_each_step(policy, look)
+
+    def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
+        action = unsure(observation, info)
+        action[GRIPPER] = action[GRIPPER].round()
+        return action
+
+    return act
 
 
 def predict(adapted: head.Adapted, inputs: View, *, act: head.Act = act) -> dict[str, Tensor]:
@@ -149,4 +170,5 @@ def watching(loss: head.Loss, init_loss: head.InitLoss, inner_steps: int, sizes:
         wanted=usual.wanted._replace(glances=GLANCES),
         size=SIZE,
         learned_loss=partial(head.value, loss, act=act),
+        acts=acts,
     )

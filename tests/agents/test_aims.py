@@ -99,7 +99,7 @@ def test_what_was_done_is_compared_with_what_was_shown(monkeypatch, video: str, 
     from agents import evaluation
     from demos.record import expert
 
-    def stubborn(env, scene, actor):
+    def stubborn(env, scene, actor, **options):
         act, touch = expert(ENV), scene.with_goal(0)
         points = SKILLS[ENV].goal_points(touch)
         return record(env, scene, lambda seen, info: act(seen, info | {"asked": TOUCH, "places": points}))
@@ -124,7 +124,7 @@ def test_item_and_container_are_counted_apart(monkeypatch, video: str, shown: in
     from agents import evaluation
     from demos.record import expert
 
-    def stubborn(env, scene, actor):
+    def stubborn(env, scene, actor, **options):
         act, same = expert(SORT), scene.with_goal(0)
         told = {"places": SKILLS[SORT].goal_points(same), "width": same.objects[0].width}
         own: dict = {"placed": False}

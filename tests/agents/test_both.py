@@ -1,9 +1,5 @@
 """What and how: the head has a tensor that says how the task ends, which only the video's motion can tell."""
 
-from typing import Any
-
-import numpy as np
-import pytest
 import torch
 from random_tasks import some_meta, some_tasks
 
@@ -52,15 +48,3 @@ def outputs_and_targets() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tens
     outputs = learner.predict(learner.adapt(meta, task.support), task.query.inputs)
     targets = task.query.targets | {"end": torch.linspace(0, 1, REACHING.state + 1)}
     return {name: value.detach() for name, value in outputs.items()}, targets
-
-
-@pytest.mark.parametrize(("said", "done"), [(0.3, 0.0), (-0.7, -1.0), (1.0, 1.0)])
-def test_its_fingers_shall_be_closed_half_open_or_open_and_its_hand_goes_where_it_says(
-    monkeypatch: pytest.MonkeyPatch, said: float, done: float
-) -> None:
-    action = np.array([0.2, -0.4, 0.1, said], np.float32)
-    monkeypatch.setattr(both, "at_each_step", lambda policy, look: lambda observation, info: action.copy())
-    policy: Any = None
-    assert both.acts(policy, lambda observation, info: None)({}, {}).tolist() == pytest.approx([0.2, -0.4, 0.1, done])
-    action = action[:3]  # of a robot without fingers
-    assert both.acts(policy, lambda observation, info: None)({}, {}).tolist() == pytest.approx([0.2, -0.4, 0.1])

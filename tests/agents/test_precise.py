@@ -1,5 +1,8 @@
-"""The `precise` preset: what it learns from glances."""
+"""The `precise` preset: what it learns from glances, and what its fingers do."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from random_tasks import N_TASKS, some_meta, some_tasks
@@ -129,3 +132,22 @@ def test_a_policy_needs_no_glances() -> None:
     tasks = first_images(some_tasks())
     outputs, targets = outputs_of(some_meta("precise"), tasks), targets_of(tasks)
     assert precise.outer_loss(0.0)(outputs, targets) == head.outer_loss(0.0)(outputs, targets)
+
+
+@pytest.mark.parametrize(("said", "done"), [(0.3, 0.0), (-0.7, -1.0), (1.0, 1.0)])
+def test_fingers_shall_be_closed_half_open_or_open_and_the_hand_goes_where_it_says(
+    monkeypatch: pytest.MonkeyPatch, said: float, done: float
+) -> None:
+    action = np.array([0.2, -0.4, 0.1, said], np.float32)
+    monkeypatch.setattr(precise, "at_each_step", lambda policy, look: lambda observation, info: action.copy())
+    policy: Any = None
+    assert precise.acts(policy, lambda observation, info: None)({}, {}).tolist() == pytest.approx(
+        [0.2, -0.4, 0.1, done]
+    )
+    action = action[:3]  # of a robot without fingers
+    assert precise.acts(policy, lambda observation, info: None)({}, {}).tolist() == pytest.approx([0.2, -0.4, 0.1])
+
+
+@pytest.mark.parametrize("name", ["precise", "precise-temporal", "both", "looking", "looking-both", "handed"])
+def test_all_that_see_as_it_does_decide_about_their_fingers(name: str) -> None:
+    assert PRESETS[name].imitator(1, REACHING).acts is precise.acts
