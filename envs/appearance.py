@@ -19,6 +19,8 @@ CAMERA_FOVY = 36.0
 TABLE_HALF_SIZE = (0.45, 0.60)
 TABLE_CENTRE = (0.50, 0.0)
 """The table top lies at z = 0 [m]."""
+TABLETOP = "tabletop"
+"""Name of the geom that things touch there."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,16 @@ def add_surroundings(spec: mujoco.MjSpec, look: Appearance) -> None:
         size=[*TABLE_HALF_SIZE, 0.02],
         pos=[*TABLE_CENTRE, -0.02],
         material=add_material(spec, "table", image, repeat=4.0),
+        contype=0,
+        conaffinity=0,
+    )
+    # What touches the table touches a plane, in all corners at once; it has no end, and is not drawn.
+    world.add_geom(
+        name=TABLETOP,
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[*TABLE_HALF_SIZE, 1],
+        pos=[*TABLE_CENTRE, 0],
+        group=4,
         friction=[0.5, 0.01, 0.001],  # a contact takes the larger of two frictions: the table's must not be the default
     )
     world.add_geom(

@@ -348,9 +348,8 @@ def _empty(scene: Scene) -> mujoco.MjSpec:
         # Without these a held item slowly slips out from between the fingers.
         spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
         spec.option.impratio = 10
-    if scene.layout.extra and not scene.layout.movable:
         # With several contacts from one convex collision, MuJoCo 4.0 now and then finds none between a cylinder and a
-        # finger, and the other finger throws it. Things that stand on the table need them, or they creep.
+        # finger, and the other finger throws it.
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_MULTICCD.value
     # Multisampling and shadows cost two to six times the frame rate on a CPU, a shadow map 40 ms a model; curves of
     # this many facets look round at the sizes a policy sees.

@@ -7,12 +7,12 @@ import pytest
 
 from demos.errors import DemoError
 from demos.gap import LEVELS, SWEEP, Gap, parse
-from demos.human import human_video
+from demos.human import VIDEO_FPS, human_video
+from demos.motions import lasting
 from demos.skills import SKILLS
 from demos.tasks import N_OBJECTS, TaskSet, sample_task_set
 from envs.appearance import Dials
 from envs.objects import kinds
-from envs.scene import Scene
 
 REACH = "daml/Reach-v0"
 
@@ -128,17 +128,12 @@ def test_style_changes_speed_and_still_shows_all_of_the_task(env_id: str) -> Non
             scene = tasks.human_scene.with_goal(goal)
             assert scene.human.style == 3
             motion = skill.motion(scene, tasks.motion(goal))
-            end = human_end(env_id, scene)
+            end = lasting(scene, skill.video_time) - 1 / VIDEO_FPS
             assert motion(end).hand == pytest.approx(motion(end + 5).hand, abs=0.01)
             moving = [t for t in np.arange(0, end, 0.05) if np.abs(motion(t).hand - motion(t + 0.05).hand).max() > 1e-3]
             durations.add(0.05 * len(moving))
             assert min(motion(t).hand[2] for t in np.arange(0, end, 0.05)) > 0.0
     assert max(durations) > 1.3 * min(durations)
-
-
-def human_end(env_id: str, scene: Scene) -> float:
-    video = human_video(env_id, scene, np.random.default_rng(0), size=8, fps=4)
-    return float(video.times[-1])
 
 
 def test_every_level_of_the_table_is_a_gap() -> None:

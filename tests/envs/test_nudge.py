@@ -8,6 +8,7 @@ import pytest
 from env_experts import EXPERTS, IDS, SMALL, make, play, random_policy, succeeds
 
 from demos.skills import find_skill
+from envs.appearance import TABLETOP
 from envs.errors import EnvError
 from envs.nudge import AREA, FARTHEST, LANE, NEAR, TIMES, sample_nudge
 from envs.scene import Scene, sample_scene
@@ -39,7 +40,7 @@ def bodies(env) -> list[int]:
 
 def touching(env) -> bool:
     """Whether an object touches anything but the table."""
-    table, mine = env._model.geom("table").id, set(bodies(env))
+    table, mine = env._model.geom(TABLETOP).id, set(bodies(env))
     pairs = [pair for pair in env._data.contact.geom if table not in pair]
     return any(mine & {int(env._model.geom_bodyid[geom]) for geom in pair} for pair in pairs)
 
