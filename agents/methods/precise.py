@@ -37,6 +37,8 @@ TABLE_WEIGHT = 0.3
 GLANCES = 2
 GRIPPER = slice(3, 4)
 """Where it is in an action."""
+HALF_OPEN = 0.25
+"""How far from 0, which is half open, an action of the gripper may be to be one."""
 
 
 class Seen(NamedTuple):
@@ -99,13 +101,13 @@ def acts(policy: Policy, look: Look) -> Actor:
 
     Who demonstrates says such a thing. A policy that was taught it by squared error says something between when it is
     not sure, and acts on what comes of it: fingers that are a little closed look like fingers that hold something, and
-    close on. So it says the nearest of them.
+    close on; fingers that are a little open let go. So it says one of them, and half open only when it nearly says so.
     """
     unsure = at_each_step(policy, look)
 
     def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
         action = unsure(observation, info)
-        action[GRIPPER] = action[GRIPPER].round()
+        action[GRIPPER] = np.sign(action[GRIPPER]) * (np.abs(action[GRIPPER]) > HALF_OPEN)
         return action
 
     return act

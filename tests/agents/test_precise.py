@@ -134,7 +134,7 @@ def test_a_policy_needs_no_glances() -> None:
     assert precise.outer_loss(0.0)(outputs, targets) == head.outer_loss(0.0)(outputs, targets)
 
 
-@pytest.mark.parametrize(("said", "done"), [(0.3, 0.0), (-0.7, -1.0), (1.0, 1.0)])
+@pytest.mark.parametrize(("said", "done"), [(0.2, 0.0), (-0.2, 0.0), (0.3, 1.0), (-0.3, -1.0), (1.0, 1.0)])
 def test_fingers_shall_be_closed_half_open_or_open_and_the_hand_goes_where_it_says(
     monkeypatch: pytest.MonkeyPatch, said: float, done: float
 ) -> None:
