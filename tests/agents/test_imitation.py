@@ -293,9 +293,8 @@ def test_a_policy_in_the_box_is_as_good_as_its_card_says(name: str, env: str, wo
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "env"), PAIRS)
 def test_a_policy_in_the_box_does_what_a_wrong_video_shows(name: str, env: str, workers: Workers) -> None:
-    _, high = PREDICTED["wrong"]
-    right = in_the_box(name, env, "wrong", 18, workers).nearest.mean()
-    assert wilson(right, 18)[0] <= high, "more often than 18 tasks can tell from what was predicted"
+    low, high = PREDICTED["wrong"]
+    assert low <= in_the_box(name, env, "wrong", 18, workers).nearest.mean() <= high
 
 
 @pytest.mark.slow

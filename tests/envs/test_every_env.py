@@ -16,7 +16,7 @@ from envs.appearance import Dials
 from envs.errors import EnvError
 
 pytestmark = pytest.mark.parametrize("env_id", IDS)
-EXPERT_SEEDS = range(10)
+EXPERT_SEEDS = range(20)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_the_expert_succeeds(env):
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_the_expert_succeeds_on_other_objects(env_id, split):
     env = make(env_id, image_size=SMALL, split=split)
-    assert all(succeeds(env, seed, EXPERTS[env_id]) for seed in range(5))
+    assert all(succeeds(env, seed, EXPERTS[env_id]) for seed in range(10))
     env.close()
 
 

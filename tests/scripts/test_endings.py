@@ -250,16 +250,9 @@ def wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("when", ["starting", "working"])
 @pytest.mark.parametrize(
-    ("number", "status", "when"),
-    [
-        (signal.SIGINT, 130, "starting"),
-        (signal.SIGINT, 130, "working"),
-        (signal.SIGTERM, 143, "starting"),
-        (signal.SIGTERM, 143, "working"),
-        (signal.SIGKILL, -signal.SIGKILL, "working"),
-    ],
-    ids=str,
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)], ids=str
 )
 def test_a_stop_leaves_no_process_and_no_traceback(number: int, status: int, when: str, tmp_path: Path) -> None:
     """As a terminal and a batch queue do it: SIGINT to all processes of the command, the others to the first."""
