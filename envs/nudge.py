@@ -1,7 +1,7 @@
 """Nudges: the objects are moved by a few centimetres while the robot is on its way.
 
 A nudge is a part of a scene and drawn with it. All objects are moved at the same moment, each in a direction of its
-own, whichever is the goal: a nudge tells nothing about it.
+own, or all in one where they have no room for that, whichever is the goal: a nudge tells nothing about it.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,12 @@ AREA = ((0.37, 0.67), (-0.23, 0.23))
 LANE = 0.09
 """Least distance along x or y at which the hand passes between objects [m]: what is less need not stay."""
 
+BESIDE = 0.13
+"""From what is fixed, along x or y: as near as an object stands to a container anyway [m]."""
+TRIES = 10_000
+ROUNDING = 1e-9
+"""Of distances that are the same [m]."""
+
 
 @dataclass(frozen=True)
 class Nudge:
@@ -34,7 +40,8 @@ class Nudge:
 def sample_nudge(rng: np.random.Generator, level: int, stand: np.ndarray, fixed: np.ndarray) -> Nudge:
     """Draws a nudge that leaves as much room between things as there was: what could be done before still can.
 
-    By rejection of whole nudges, so that it depends on nothing but where things are.
+    By rejection of whole nudges, so that it depends on nothing but where things are. Where `TRIES` are rejected, all
+    objects are moved alike, which keeps the room between them, and may come nearer to what is fixed, up to `BESIDE`.
 
     Args:
         rng: source of all randomness.
@@ -48,11 +55,14 @@ def sample_nudge(rng: np.random.Generator, level: int, stand: np.ndarray, fixed:
     farthest, room = FARTHEST[level], _room(stand, fixed)
     low, high = np.transpose(AREA)
     low, high = np.minimum(low, stand.min(0)), np.maximum(high, stand.max(0))
-    for _ in range(10_000):
-        far, way = rng.uniform(farthest / 2, farthest, len(stand)), rng.uniform(0, 2 * np.pi, len(stand))
-        shifts = far[:, None] * np.stack([np.cos(way), np.sin(way)], 1)
+    for i in range(2 * TRIES):
+        if alike := i >= TRIES:
+            room[-1] = min(room[-1], BESIDE)
+        ways = 1 if alike else len(stand)
+        far, way = rng.uniform(farthest / 2, farthest, ways), rng.uniform(0, 2 * np.pi, ways)
+        shifts = np.broadcast_to(far[:, None] * np.stack([np.cos(way), np.sin(way)], 1), stand.shape)
         moved = stand + shifts
-        if (low <= moved).all() and (moved <= high).all() and (_room(moved, fixed) >= room).all():
+        if (low <= moved).all() and (moved <= high).all() and (_room(moved, fixed) >= room - ROUNDING).all():
             return Nudge(float(rng.uniform(*TIMES)), tuple((float(x), float(y)) for x, y in shifts))
     raise EnvError(f"nudge: got level {level} for objects that have no room, allowed 0")
 

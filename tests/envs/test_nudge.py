@@ -10,7 +10,7 @@ from env_experts import EXPERTS, IDS, SMALL, make, play, random_policy, succeeds
 from demos.skills import find_skill
 from envs.appearance import TABLETOP
 from envs.errors import EnvError
-from envs.nudge import AREA, FARTHEST, LANE, NEAR, TIMES, sample_nudge
+from envs.nudge import AREA, BESIDE, FARTHEST, LANE, NEAR, TIMES, sample_nudge
 from envs.scene import Scene, sample_scene
 from envs.tabletop import CONTROL_PERIOD, MAX_SPEED
 
@@ -92,6 +92,23 @@ def test_objects_go_every_way() -> None:
     counts = np.unique(ways, axis=0, return_counts=True)[1]
     assert len(counts) == 4
     assert counts.min() > len(ways) / 8
+
+
+def test_where_each_has_too_little_room_all_are_moved_alike():
+    """A scene of PickPlace: equal lanes up to the edge, and a container on the other side."""
+    stand, fixed = np.array([[0.401, -0.23], [0.537, -0.095], [0.439, 0.04]]), np.array([[0.499, 0.187]])
+    nudge = sample_nudge(np.random.default_rng(0), 2, stand, fixed)
+    assert len(nudge.shifts) == 3
+    assert len(set(nudge.shifts)) == 1
+    assert FARTHEST[2] / 2 <= np.hypot(*nudge.shifts[0]) <= FARTHEST[2]
+    assert np.abs(stand + nudge.shifts - fixed).max(1).min() >= BESIDE
+
+
+@pytest.mark.slow
+@each_env
+@each_level
+def test_every_scene_has_room_for_a_nudge(env_id, level):
+    assert all(scene.nudge for scene in scenes(env_id, level, range(1000, 2500)))
 
 
 def test_no_room_is_said() -> None:
