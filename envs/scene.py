@@ -352,9 +352,11 @@ def _empty(scene: Scene) -> mujoco.MjSpec:
         # finger, and the other finger throws it.
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_MULTICCD.value
     # Multisampling and shadows cost two to six times the frame rate on a CPU, a shadow map 40 ms a model; curves of
-    # this many facets look round at the sizes a policy sees.
+    # this many facets look round at the sizes a policy sees. A side of a box is one quad: with 16 of them, MuJoCo's
+    # default, an image of containers takes 1.5 times as long, and differs by 0.3 of 255 in the mean.
     spec.visual.quality.offsamples = spec.visual.quality.shadowsize = 0
     spec.visual.quality.numslices, spec.visual.quality.numstacks = 16, 10
+    spec.visual.quality.numquads = 1
     spec.visual.map.znear, spec.visual.map.zfar = 0.05, 20.0
     add_surroundings(spec, scene.look)
     scene.layout.marks(spec)

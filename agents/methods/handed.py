@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.imitation import Imitator, encode
 from agents.layers import conv2d, init_conv
-from agents.methods import looking, precise, temporal
+from agents.methods import fast, looking, precise
 from agents.methods.paper import keypoints
 from agents.view import REACHING, Sizes, View
 from daml import MetaParams, Params
@@ -26,7 +26,7 @@ MAPS = 16
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
     """Those of `looking`, and in the trunk what sees the hand's image."""
     more = 3 * sizes.points * len(looking.SCALES) + 2 * MAPS
-    meta = precise.init(looking.with_hand(sizes), generator, init_loss=temporal.init_loss, more=more)
+    meta = precise.init(looking.with_hand(sizes), generator, init_loss=fast.init_loss, more=more)
     for name, channels, kernel in (("hand1", 3, 5), ("hand2", MAPS, 3), ("hand3", MAPS, 3)):
         init_conv(meta["trunk"], name, channels, MAPS, (kernel, kernel), generator)
     return meta
@@ -56,8 +56,8 @@ def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
 
 def handed(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
-    usual = precise.precise_temporal(inner_steps, sizes)
-    opened = looking.opened(usual, partial(init, sizes), temporal.loss, ways, precise.predict, inner_steps)
+    usual = precise.precise(inner_steps, sizes)
+    opened = looking.opened(usual, partial(init, sizes), fast.loss, ways, precise.predict, inner_steps)
     watching = partial(encode, precise.perceive, units=sizes.units, perceive_hand=perceive_hand)
     return opened._replace(
         learner=opened.learner._replace(encode=watching),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from agents import meta_net
 from agents.imitation import Imitator
-from agents.methods import both, head, precise, temporal
+from agents.methods import both, fast, head, precise
 from agents.view import REACHING, Sizes, View
 from daml import MetaParams, OuterLoss, Params
 
@@ -23,8 +23,8 @@ Init = Callable[[torch.Generator], MetaParams]
 Predict = Callable[..., dict[str, Tensor]]
 """(adapted, inputs, act=how it acts) -> what a policy predicts."""
 
-LOOKS = 8
-"""Of the states of a demonstration in a meta-step."""
+LOOKS = 12
+"""States of a demonstration in a meta-step, each with its image: who is asked what to do after a nudge must see it."""
 HAND_WEIGHT = 0.2
 SCALES = (1.0, *precise.NEAR)
 """That the head sees a way in, finest last: of the scale of the fingertip in the state."""
@@ -102,18 +102,18 @@ def opened(
     """A policy of one look with its eyes open: with meta-parameters of its own, and going by more ways."""
     watch = partial(head.adapt_head, loss, inner_steps, act=partial(act, ways))
     learner = usual.learner._replace(init=init, adapt=watch, predict=partial(predict, predicted, ways))
-    wanted = usual.wanted._replace(looks=LOOKS)
+    wanted = usual.wanted._replace(states=LOOKS, looks=LOOKS)
     watched = partial(head.value, loss, act=partial(act, ways))
     loss_of = partial(outer_loss, usual.outer_loss)
     return usual._replace(learner=learner, outer_loss=loss_of, wanted=wanted, learned_loss=watched)
 
 
 def looking(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
-    """`precise-temporal` with its eyes open."""
+    """`precise` with its eyes open."""
     more = 3 * sizes.points * len(SCALES)
-    usual = precise.precise_temporal(inner_steps, sizes)
-    fresh = partial(precise.init, with_hand(sizes), init_loss=temporal.init_loss, more=more)
-    return opened(usual, fresh, temporal.loss, ways, precise.predict, inner_steps)
+    usual = precise.precise(inner_steps, sizes)
+    fresh = partial(precise.init, with_hand(sizes), init_loss=fast.init_loss, more=more)
+    return opened(usual, fresh, fast.loss, ways, precise.predict, inner_steps)
 
 
 def looking_both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
