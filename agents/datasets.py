@@ -20,6 +20,8 @@ SPLIT = "train"
 """Of the objects that are collected."""
 GLANCES = 30
 """Collected of each set, for a policy that looks at them (`demos.glances`)."""
+NUDGE = 2
+"""Level of `envs.nudge.FARTHEST` in the demonstrations for policies that look again: they teach it why."""
 STILL = 1e-6
 """Standard deviation below which a number counts as one that never changes."""
 
@@ -66,6 +68,8 @@ def collect_for(
 ) -> Iterator[int]:
     """`demos.collect.collect` of the sets that are missing, with all that the imitators want. Arguments as there.
 
+    Objects are nudged where all of them look again: a policy of one look cannot know where what was moved has gone.
+
     Yields:
         The number of complete sets.
 
@@ -82,6 +86,7 @@ def collect_for(
         size=common_size(imitators),
         n_glances=GLANCES if any(imitator.wanted.glances for imitator in imitators) else 0,
         n_lessons=int(any(imitator.wanted.lessons for imitator in imitators)),
+        nudge=NUDGE if all(imitator.wanted.looks for imitator in imitators) else 0,
         cameras=CAMERAS[any(imitator.wanted.hand for imitator in imitators)],
         workers=workers,
         on=on,

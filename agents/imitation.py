@@ -54,7 +54,7 @@ def at_each_step(policy: "Policy", look: Look) -> Actor:
     wanted = policy.imitator.wanted
 
     def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-        looked = look(observation, info) if wanted.looks or wanted.images == "every" or not seen else ()
+        looked = () if wanted.look_once and seen else look(observation, info)
         if wanted.images == "every" or not seen:
             seen[:] = [looked]
         hand = policy.look_from_hand(observation) if wanted.hand else ()

@@ -90,7 +90,7 @@ class Wanted(NamedTuple):
     @property
     def look_once(self) -> bool:
         """Whether all that it acts on, besides the robot's state, is the first image of an episode."""
-        return self.images == "first" and not self.looks and not self.hand
+        return self.images == "first" and not self.looks
 
 
 class SetTasks:

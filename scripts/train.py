@@ -59,9 +59,10 @@ class Train:
     only data, in --data."""
     preset: str = "temporal"
     """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place),
-    both, precise and precise-temporal (find the goal more exactly, for longer), paper (the literal network and
-    loss, for a GPU), paper-small and paper-seeing (smaller, for a CPU: docs/methods/imitation.md), what these are
-    compared with (docs/methods/baselines.md), or MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
+    both, precise and precise-temporal (find the goal more exactly, for longer), looking and looking-both (precise and
+    both, which look at every step), paper (the literal network and loss, for a GPU), paper-small and paper-seeing
+    (smaller, for a CPU: docs/methods/imitation.md), what these are compared with (docs/methods/baselines.md), or
+    MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None

@@ -7,7 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from agents.datasets import check_batch, collect_for, common_size, common_sizes, open_datasets, task_distribution
+from agents.datasets import (
+    NUDGE,
+    check_batch,
+    collect_for,
+    common_size,
+    common_sizes,
+    open_datasets,
+    task_distribution,
+)
 from agents.errors import AgentError
 from agents.presets import PRESETS
 from agents.view import Sizes
@@ -47,15 +55,22 @@ def test_presets_that_look_at_different_images_share_no_dataset(tmp_path: Path) 
 
 def test_what_any_of_the_presets_wants_is_collected(tmp_path: Path) -> None:
     wanted = (
-        SimpleNamespace(glances=2, lessons=False, hand=False),
-        SimpleNamespace(glances=0, lessons=True, hand=False),
-        SimpleNamespace(glances=0, lessons=False, hand=True),
+        SimpleNamespace(glances=2, lessons=False, hand=False, looks=0),
+        SimpleNamespace(glances=0, lessons=True, hand=False, looks=0),
+        SimpleNamespace(glances=0, lessons=False, hand=True, looks=2),
     )
     imitators = [SimpleNamespace(size=16, wanted=each) for each in wanted]
     assert common_size(imitators) == 16
     assert list(collect_for(imitators, tmp_path / "data", env_id=REACH, n_sets=1, seed=3, workers=1)) == [0, 1]
     info = open_dataset(tmp_path / "data").info
     assert (info.size, info.glances > 0, info.lessons, info.hand, info.seed, info.split) == (16, True, 1, 1, 3, "train")
+
+
+@pytest.mark.parametrize(("presets", "nudge"), [(["looking"], NUDGE), (["temporal"], 0), (["looking", "precise"], 0)])
+def test_objects_are_nudged_for_those_alone_who_look_again(tmp_path: Path, presets: list[str], nudge: int) -> None:
+    imitators = [PRESETS[name].imitator(1) for name in presets]
+    list(collect_for(imitators, tmp_path / "data", env_id=REACH, n_sets=1, seed=0, on="here"))
+    assert open_dataset(tmp_path / "data").info.nudge == nudge
 
 
 def test_a_meta_batch_has_as_many_tasks_of_each_environment() -> None:
