@@ -20,9 +20,10 @@ IN_THE_BOX = {
     "sort": "sort-precise",
     "all": "all-precise",
     "reach-paper": "reach-paper-seeing",
+    "pick-place-looking": "pick-place-looking",
 }
 """Policy -> its benchmark."""
-ENVS = [name for name in IN_THE_BOX if name not in ("all", "reach-paper")]
+ENVS = ["reach", "push", "place", "pick-place", "act", "sort"]
 TOGETHER = ("reach", "push", "place", "pick-place")
 """Environments of the policy `all`."""
 
@@ -57,6 +58,13 @@ def test_the_page_of_an_environment_has_the_rows_of_the_card(env: str) -> None:
     for shown, row in load_policy(env).config.results.items():
         more = [row["aim"], "as_shown"] if "aim" in row else []
         assert f"| `{shown}` | {row['success']:.3f} | {rates(row, *more)} |" in page
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_the_page_of_an_environment_says_when_its_policy_looks(env: str) -> None:
+    page = (ROOT / f"docs/envs/{env.replace('-', '_')}.md").read_text()
+    once = load_policy(env).imitator().wanted.look_once
+    assert ("It looks once:" in page, "It looks at every step:" in page) == (once, not once)
 
 
 @pytest.mark.parametrize("env", ENVS)
