@@ -5,6 +5,7 @@ own, or all in one where they have no room for that, whichever is the goal: a nu
 """
 
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -21,7 +22,6 @@ AREA = ((0.37, 0.67), (-0.23, 0.23))
 """On the table and in the arm's reach: none is moved out of it, x range, y range [m]."""
 LANE = 0.09
 """Least distance along x or y at which the hand passes between objects [m]: what is less need not stay."""
-
 BESIDE = 0.13
 """From what is fixed, along x or y: as near as an object stands to a container anyway [m]."""
 TRIES = 10_000
@@ -55,14 +55,12 @@ def sample_nudge(rng: np.random.Generator, level: int, stand: np.ndarray, fixed:
     farthest, room = FARTHEST[level], _room(stand, fixed)
     low, high = np.transpose(AREA)
     low, high = np.minimum(low, stand.min(0)), np.maximum(high, stand.max(0))
-    for i in range(2 * TRIES):
-        if alike := i >= TRIES:
-            room[-1] = min(room[-1], BESIDE)
-        ways = 1 if alike else len(stand)
+    apart, alike = (len(stand), room), (1, np.minimum(room, [np.inf, np.inf, np.inf, BESIDE]))
+    for ways, least in chain(repeat(apart, TRIES), repeat(alike, TRIES)):
         far, way = rng.uniform(farthest / 2, farthest, ways), rng.uniform(0, 2 * np.pi, ways)
         shifts = np.broadcast_to(far[:, None] * np.stack([np.cos(way), np.sin(way)], 1), stand.shape)
         moved = stand + shifts
-        if (low <= moved).all() and (moved <= high).all() and (_room(moved, fixed) >= room - ROUNDING).all():
+        if (low <= moved).all() and (moved <= high).all() and (_room(moved, fixed) >= least - ROUNDING).all():
             return Nudge(float(rng.uniform(*TIMES)), tuple((float(x), float(y)) for x, y in shifts))
     raise EnvError(f"nudge: got level {level} for objects that have no room, allowed 0")
 

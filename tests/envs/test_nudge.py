@@ -94,7 +94,7 @@ def test_objects_go_every_way() -> None:
     assert counts.min() > len(ways) / 8
 
 
-def test_where_each_has_too_little_room_all_are_moved_alike():
+def test_where_each_has_too_little_room_all_are_moved_alike() -> None:
     """A scene of PickPlace: equal lanes up to the edge, and a container on the other side."""
     stand, fixed = np.array([[0.401, -0.23], [0.537, -0.095], [0.439, 0.04]]), np.array([[0.499, 0.187]])
     nudge = sample_nudge(np.random.default_rng(0), 2, stand, fixed)
@@ -108,7 +108,7 @@ def test_where_each_has_too_little_room_all_are_moved_alike():
 @each_env
 @each_level
 def test_every_scene_has_room_for_a_nudge(env_id, level):
-    assert all(scene.nudge for scene in scenes(env_id, level, range(1000, 2500)))
+    assert all(scene.nudge for scene in scenes(env_id, level, range(1000, 1400)))
 
 
 def test_no_room_is_said() -> None:
