@@ -21,7 +21,7 @@ SPLIT = "train"
 GLANCES = 30
 """Collected of each set, for a policy that looks at them (`demos.glances`)."""
 NUDGE = 2
-"""Level of `envs.nudge.FARTHEST` in the demonstrations for policies that look again: they teach it why."""
+"""Level of `envs.nudge.FARTHEST` in the demonstrations for policies that look again."""
 STILL = 1e-6
 """Standard deviation below which a number counts as one that never changes."""
 
