@@ -97,9 +97,10 @@ def scaled_state(state: Tensor, units: Units = OURS) -> Tensor:
 
 
 def scaled_targets(targets: dict[str, Tensor], units: Units = OURS) -> dict[str, Tensor]:
-    """What should come out of a policy, as it comes out: its "action", "pose", "end" and "glance_points", those of them
-    that there are, in about unit size; NaN where it is NaN."""
-    of = {"action": units.action, "pose": units.point, "end": units.state, "glance_points": units.point}
+    """What should come out of a policy, as it comes out: its "action", "pose", "places", "end" and "glance_points",
+    those of them that there are, in about unit size; NaN where it is NaN."""
+    points = dict.fromkeys(("pose", "places", "glance_points"), units.point)
+    of = {"action": units.action, "end": units.state, **points}
     return targets | {name: scale.to_unit(targets[name]) for name, scale in of.items() if name in targets}
 
 

@@ -24,7 +24,7 @@ def augment(rows: dict[str, Tensor], rng: np.random.Generator, mirror: Mirror) -
 
     Args:
         rows: "video", "shown_at", "image", "state", "action", "pose", "end" and, if there are any,
-            "now", "hand", and the lessons and glances of `demos.distribution`, each [goals, ...].
+            "now", "places", "hand", and the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         mirror: what may be mirrored.
     """
@@ -40,6 +40,8 @@ def augment(rows: dict[str, Tensor], rng: np.random.Generator, mirror: Mirror) -
         _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
         # The camera in the hand looks along the plane that its fingers are mirrored at: its image in the mirror is one.
         _mirror(rows, **{name: mirrored_frames for name in ("now", "hand") if name in rows})
+        if "places" in rows:
+            _mirror(rows, places=mirrored_vectors)
         if mirror == "both" and "lesson_frames" in rows:  # the robot shows a side, too
             _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)
             _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)

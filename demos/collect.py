@@ -62,6 +62,7 @@ def describe(
         n_lessons,
         told=skill.n_told,
         nudge=nudge,
+        tracked=1,
         hand=CAMERAS.index(check_cameras(cameras)),
         scenes=digest(sample_task_set(seed, split, 0, env_id=env_id, nudge=nudge).robot_scenes[0]),
     )
@@ -170,6 +171,7 @@ def demonstrate_set(info: DatasetInfo, index: int) -> dict[str, np.ndarray]:
             rows["hand_frames"].append(episode.hand_images)
         rows["robot_states"].append(episode.states)
         rows["robot_actions"].append(episode.actions)
+        rows["robot_places"].append(episode.places)
         rows["goal_points"].append(skill.goal_points(robot))
     arrays = {name: np.stack(values) for name, values in rows.items()}
     if info.lessons:

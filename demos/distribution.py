@@ -19,7 +19,7 @@ from demos.storage import Dataset
 from demos.tasks import N_OBJECTS
 
 INPUTS = ("image", "state", "now", "hand")
-TARGETS = ("action", "pose", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
+TARGETS = ("action", "pose", "places", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
 GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
@@ -168,7 +168,8 @@ class SetTasks:
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
             3], "state" [tasks, states, state], with looks "now" uint8 [tasks, looks, H, W, 3], what is seen at the last
-            of the states, and "hand", the same through the camera in the hand; targets "action" [tasks, states,
+            of the states, and "hand", the same through the camera in the hand, and the target "places" [tasks, looks,
+            points, 3] [m], where the goal's points are then, NaN where nobody knows; targets "action" [tasks, states,
             action], "pose" [tasks, 1, points, 3] [m], "end" [tasks, state], the demonstration's last state, and
             "shown_at" [tasks, told, 2], where the places that the video tells are in its first frame, in [0, 1].
             Glances come after the first image, so that "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 +
@@ -203,9 +204,14 @@ class SetTasks:
             "end": take("robot_states", sets, goals, lengths - 1),
         }
         if wanted.looks:
-            rows["now"] = take("robot_frames", at, goal, steps[:, -wanted.looks :])
+            looks = steps[:, -wanted.looks :]
+            rows["now"] = take("robot_frames", at, goal, looks)
+            shape = (*looks.shape, info.points, 3)
+            rows["places"] = (
+                take("robot_places", at, goal, looks) if info.tracked else rows["state"].new_full(shape, nan)
+            )
         if wanted.hand:
-            rows["hand"] = take("hand_frames", at, goal, steps[:, -wanted.looks :])
+            rows["hand"] = take("hand_frames", at, goal, looks)
         if wanted.lessons:
             rows |= {name: take(name, sets, goals) for name in LESSON}
         if wanted.glances:

@@ -87,6 +87,7 @@ def record(
     hand_images: list[np.ndarray] = []
     states: list[np.ndarray] = []
     actions: list[np.ndarray] = []
+    places: list[np.ndarray] = []
     stages, aims = dict.fromkeys(find_skill(id_of(env)).stages, False), scene.layout.aims
     done = False
     while not done and len(actions) != n_steps:
@@ -96,6 +97,7 @@ def record(
             hand_images.append(observation[IN_HAND])
         states.append(observation["state"])
         actions.append(action)
+        places.append(_places(env, info, scene.goal))
         observation, _, terminated, truncated, info = env.step(disturb(action) if disturb else action)
         stages = {name: passed or bool(info[name]) for name, passed in stages.items()}
         done = terminated or truncated
@@ -103,6 +105,7 @@ def record(
         images=np.stack(images),
         states=np.stack(states),
         actions=np.stack(actions).astype(np.float32),
+        places=np.stack(places),
         success=bool(info["is_success"]),
         right_object=bool(info["nearest"] == scene.goal),
         distance=float(info["distance"]),
@@ -111,3 +114,11 @@ def record(
         goal_done=info.get("goal_done"),
         hand_images=np.stack(hand_images) if hand_images else None,
     )
+
+
+def _places(env: gymnasium.Env, info: dict[str, Any], goal: int) -> np.ndarray:
+    """Where the places of the task are now, as in `Episode`."""
+    places = info["places"].copy()
+    if not env.unwrapped.left_alone()[goal]:  # type: ignore[attr-defined]
+        places[0] = np.nan
+    return places

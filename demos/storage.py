@@ -9,6 +9,8 @@ robot_frames.npy    uint8   [sets, goals, steps, size, size, 3]
 hand_frames.npy     uint8   [sets, goals, steps, size, size, 3]  what the camera in the hand sees; if "hand"
 robot_states.npy    float32 [sets, goals, steps, state]  as the environment observes them
 robot_actions.npy   float32 [sets, goals, steps, action]
+robot_places.npy    float32 [sets, goals, steps, points, 3]  where the goal points are at each step [m]: the first one
+                                                             NaN once its object is moved by the robot; if "tracked"
 goal_points.npy     float32 [sets, goals, points, 3]  what a policy should know of the robot's scene [m]
 lesson_frames.npy   uint8   [sets, goals, size, size, 3]  the robot demonstrates in the human's scene: first image...
 lesson_states.npy   float32 [sets, goals, steps, state]  ...states...
@@ -57,8 +59,9 @@ class DatasetInfo:
     in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's scene, of each task: 0
     or 1.  ragged: 1 where sets have different numbers of goals, or demonstrations of steps, or may have.  held_out: so
     many sets, the last ones, are for evaluation alone.  fingertip: which numbers of the state are its x, y and z [m];
-    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.  hand: 1 where they
-    are also seen through the camera in the hand.  scenes: `demos.recipe.digest` of the robot's first: other code may
+    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.  tracked: 1 where
+    it is known of every step of them where the goal points are.  hand: 1 where they are also seen through the camera in
+    the hand.  scenes: `demos.recipe.digest` of the robot's first: other code may
     draw others; "" where nobody says.
     """
 
@@ -81,6 +84,7 @@ class DatasetInfo:
     held_out: int = 0
     fingertip: tuple[int, ...] = (0, 1, 2)
     nudge: int = 0
+    tracked: int = 0
     hand: int = 0
     scenes: str = ""
 
@@ -100,6 +104,8 @@ class DatasetInfo:
             "robot_actions": (np.float32, (*lead, self.steps, self.action)),
             "goal_points": (np.float32, (*lead, self.points, 3)),
         }
+        if self.tracked:
+            arrays["robot_places"] = (np.float32, (*lead, self.steps, self.points, 3))
         if self.hand:
             arrays["hand_frames"] = arrays["robot_frames"]
         if self.ragged:

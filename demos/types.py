@@ -71,9 +71,10 @@ class Episode:
     """What a robot saw and did.
 
     images: uint8 [T, H, W, 3].  hand_images: the same of the camera in the hand; None without it.  states: float32 [T,
-    10 or 11], as the environment observes them.  actions: float32 [T, 3 or 4].  success: at the end.  right_object:
-    whether the object that was acted upon was the goal, at the end.  distance: as the environment tells it, at the end
-    [m].  stages: of the task, and whether each was passed.
+    10 or 11], as the environment observes them.  actions: float32 [T, 3 or 4].  places: float [T, k, 3], where the
+    places are that the task is about [m]; the goal object's, which is the first, NaN once the robot has moved it.
+    success: at the end.  right_object: whether the object that was acted upon was the goal, at the end.  distance: as
+    the environment tells it, at the end [m].  stages: of the task, and whether each was passed.
     aim, goal_done: where goals have two parts, the second one (`envs.scene.Aims`) as it was done with the object that
     was acted upon, and the number of the goal that was done, at the end; -1 for none.
     """
@@ -81,6 +82,7 @@ class Episode:
     images: np.ndarray
     states: np.ndarray
     actions: np.ndarray
+    places: np.ndarray
     success: bool
     right_object: bool
     distance: float
@@ -93,9 +95,10 @@ class Episode:
         images, states, actions = map(np.asarray, (self.images, self.states, self.actions))
         if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
             raise DemoError(f"images: got {images.dtype} {images.shape}, allowed uint8 [T, H, W, 3]")
-        if not len(images) == len(states) == len(actions):
-            raise DemoError(f"episode lengths: got {len(images)}, {len(states)}, {len(actions)}, allowed equal ones")
-        freeze(self, images=images, states=states, actions=actions)
+        lengths = [len(each) for each in (images, states, actions, self.places)]
+        if len(set(lengths)) > 1:
+            raise DemoError(f"episode lengths: got {', '.join(map(str, lengths))}, allowed equal ones")
+        freeze(self, images=images, states=states, actions=actions, places=np.asarray(self.places))
 
     def without_images(self) -> "Episode":
         """The same with empty ones, [T, 0, 0, 3]: images are nearly all of its memory."""

@@ -47,6 +47,9 @@ GRIP_WORKSPACE = (np.array([0.25, -0.35, 0.006]), WORKSPACE[1])
 IN_HAND = "image_hand"
 """Name of what the camera in the hand sees, in an observation."""
 
+LEFT_ALONE = 0.01
+"""How far from where it stands an object may be to count as left alone [m]."""
+
 _MARGIN = 0.15  # [m], servo lag and contacts carry the fingertip a little past the commanded position
 
 
@@ -205,6 +208,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         angles = self._controller.start(np.array(scene.start))
         self._data.qpos[self._joints] = self._data.ctrl[:N_JOINTS] = angles
         mujoco.mj_forward(self._model, self._data)
+        self._bodies = [self._model.body(f"object{i}").id for i in range(len(scene.objects))]
         self._begin()
         self._cameras = self._new_cameras(*self._size)
         self._first_images = self._images() if options.get("look_once") else None
@@ -251,8 +255,18 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         if not self._cameras:
             raise EnvError("objects_seen: got an environment that was not reset or is closed, allowed after reset")
         seen = self._cameras["image"].segment(self._data)
-        bodies = [self._model.body(f"object{i}").id for i in range(len(self.scene.objects))]
-        return np.select([seen == body for body in bodies], range(len(bodies)), -1)
+        return np.select([seen == body for body in self._bodies], range(len(self._bodies)), -1)
+
+    def left_alone(self) -> np.ndarray:
+        """Which objects are where they stood at first, or where a nudge has put them: bool [n].
+
+        Raises:
+            EnvError: not reset yet, or closed.
+        """
+        if not self._cameras:
+            raise EnvError("left_alone: got an environment that was not reset or is closed, allowed after reset")
+        stand = np.pad(self.standing.positions, ((0, 0), (0, 1)))
+        return np.linalg.norm(self._centres() - stand, axis=1) <= LEFT_ALONE
 
     def save(self, folder: Path) -> Path:
         """Writes the scene in its present state into a new folder as MJCF with its textures; returns the XML file.
@@ -335,6 +349,10 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         """[3] [m]."""
         return self._data.site(FINGERTIP).xpos.copy()
 
+    def _centres(self) -> np.ndarray:
+        """[n, 3] present position of the middle of every object's underside [m]."""
+        return self._data.xpos[self._bodies].copy()
+
     def _observation(self) -> dict[str, np.ndarray]:
         space = self.observation_space["state"]
         assert isinstance(space, spaces.Box)
@@ -365,7 +383,6 @@ class GripperEnv(TabletopEnv):
 
     def _begin(self) -> None:
         self._fingers = [int(self._model.joint(name).qposadr[0]) for name in FINGERS]
-        self._bodies = [self._model.body(f"object{i}").id for i in range(len(self.scene.objects))]
         self._finger_bodies = {self._model.body(name).id for name in FINGERS}
         self._data.qpos[self._fingers] = self._data.ctrl[N_JOINTS:] = self.scene.opening / 2
         mujoco.mj_forward(self._model, self._data)
@@ -384,10 +401,6 @@ class GripperEnv(TabletopEnv):
     def _opening(self) -> float:
         """Distance between the fingers [m]."""
         return float(self._data.qpos[self._fingers].sum())
-
-    def _centres(self) -> np.ndarray:
-        """[n, 3] present position of the middle of every object's underside [m]."""
-        return self._data.xpos[self._bodies].copy()
 
     def _touching(self, body: int) -> int:
         """How many fingers touch a body."""

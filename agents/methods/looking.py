@@ -4,6 +4,9 @@ What a policy sees in its first image says where everything is to within where t
 image of now shows the hand as well, and where that is the robot knows. So the trunk has one more place, the hand's, as
 it is seen; the way from there to each place, as it is seen now, has the camera's error at both ends, and it is also
 right when somebody has moved what the robot goes to. The head goes by both looks.
+
+Where the hand is, the robot tells; where the places are in each image of a demonstration, who collected it. In
+meta-training the policy is asked for both, and for the way between them.
 """
 
 from collections.abc import Callable
@@ -16,7 +19,7 @@ from torch import Tensor
 from agents import meta_net
 from agents.imitation import Imitator
 from agents.methods import both, fast, head, precise
-from agents.view import REACHING, Sizes, View
+from agents.view import REACHING, Sizes, View, known
 from daml import MetaParams, OuterLoss, Params
 
 Init = Callable[[torch.Generator], MetaParams]
@@ -25,7 +28,7 @@ Predict = Callable[..., dict[str, Tensor]]
 
 LOOKS = 12
 """States of a demonstration in a meta-step, each with its image: who is asked what to do after a nudge must see it."""
-HAND_WEIGHT = 0.2
+WAY_WEIGHT = 1.0
 SCALES = (1.0, *precise.NEAR)
 """That the head sees a way in, finest last: of the scale of the fingertip in the state."""
 
@@ -35,10 +38,14 @@ def with_hand(sizes: Sizes) -> Sizes:
     return sizes._replace(points=sizes.points + 1)
 
 
+def attend_now(theta: Params, now: Any) -> Tensor:
+    """Log-attention to each place in the images of now, and last to the hand: [k, places + 1, cells]."""
+    return torch.cat([meta_net.attend(meta_net.queries(theta), now.features), now.log_landmarks], 1)
+
+
 def places_now(theta: Params, now: Any) -> Tensor:
     """Where each place is seen now, and last the hand: [k, places + 1, 3]."""
-    log_attention = torch.cat([meta_net.attend(meta_net.queries(theta), now.features), now.log_landmarks], 1)
-    return meta_net.read(log_attention, now.points)
+    return meta_net.read(attend_now(theta, now), now.points)
 
 
 def way_now(theta: Params, goal: Tensor, view: View) -> Tensor:
@@ -74,24 +81,40 @@ def act(ways: meta_net.More, theta: Params, view: View) -> meta_net.Activations:
 
 
 def predict(usual: Predict, ways: meta_net.More, adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
-    """As of a policy of one look, which does not know of the hand's place; and, where it looks again, "hand": minus the
-    log density [k, 1] of where the fingertips are, as it sees them."""
+    """As of a policy of one look, which does not know of the hand's place.
+
+    Where it looks again, also what it sees then: log-attentions "now" [k, places + 1, cells] and "points_now" [k,
+    places + 1, cells, 3], the hand's last; "way_now" [k, places, 3]; and where the hand truly is, "fingertip" [k, 3].
+    """
     said = usual(adapted, inputs, act=partial(act, ways))
     said |= {name: said[name][:, :-1] for name in ("log_attention", "points", "pose")}
     if not (now := inputs.now):
         return said
-    fingertip = inputs.state[-len(now.features) :, None, :3]
-    seen = now.log_landmarks[:, -1:], now.points[:, -1:].flatten(-2).mT
-    return said | {"hand": -meta_net.log_density(*seen, adapted.log_spread, fingertip)}
+    seen = places_now(adapted.head, now)
+    return said | {
+        "now": attend_now(adapted.head, now),
+        "points_now": now.points.flatten(-2).mT,
+        "way_now": seen[:, :-1] - seen[:, -1:],
+        "fingertip": inputs.state[-len(seen) :, :3],
+    }
 
 
 def outer_loss(usual: Callable[[float], OuterLoss], hint: float) -> OuterLoss:
-    """That of a policy of one look, and how well it sees its own hand: the robot tells where that is."""
+    """That of a policy of one look, and what it sees later: "hand" and "found", minus the log densities of its own hand
+    and of the places; and "way", how far off the ways from the one to the others are. A place that nobody knows counts
+    nothing."""
     imitated = usual(hint)
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        scalars, hand = imitated(outputs, targets), outputs["hand"].mean()
-        return scalars | {"loss": scalars["loss"] + HAND_WEIGHT * hand, "hand": hand}
+        scalars, fingertip = imitated(outputs, targets), outputs["fingertip"][:, None]
+        place, is_known = known(targets["places"])
+        where = torch.cat([place, fingertip], 1)
+        unsure = -meta_net.log_density(outputs["now"], outputs["points_now"], outputs["log_spread"], where)
+        hand, found = unsure[:, -1].mean(), (unsure[:, :-1] * is_known[..., 0]).sum(-1).mean()
+        off = (outputs["way_now"] - (place - fingertip)).square() * is_known
+        way = (off.sum(-1) + 1e-4).sqrt().mean()
+        total = scalars["loss"] + head.POSE_WEIGHT * (hand + found) + WAY_WEIGHT * way
+        return scalars | {"loss": total, "hand": hand, "found": found, "way": way}
 
     return loss
 

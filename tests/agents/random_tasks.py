@@ -30,6 +30,8 @@ def some_tasks(seed: int = 0, looks: int = 0, hand: bool = False) -> Task:
     targets["end"] = numbers(REACHING.state)
     if hand:
         inputs["hand"] = images(looks)
+    if looks:
+        targets["places"] = numbers(looks, 1, 3)
     return Task(video, Example(inputs, targets))
 
 

@@ -17,6 +17,8 @@ from daml.meta_step import task_at
 from demos.types import Video
 
 PRESET = "looking"
+LEAST = 0.011
+"""Above what the outer loss says of a way that is right."""
 
 
 def first_task(preset: str = PRESET) -> tuple[dict[str, Any], head.Adapted, View]:
@@ -65,17 +67,51 @@ def test_the_hand_is_no_place_that_is_asked_for_and_is_best_seen_where_it_is() -
     seen = looking.places_now(adapted.head, inputs.now)[:, -1]
     there = inputs._replace(state=torch.cat([inputs.state[:-1], torch.cat([seen, inputs.state[-1:, 3:]], -1)]))
     away = there._replace(state=there.state + torch.eye(len(there.state[0]))[0] * 3)
-    assert predict(adapted, there)["hand"] < predict(adapted, away)["hand"]
+    near, far = (asked(predict(adapted, view)) for view in (there, away))
+    assert near["hand"] < far["hand"]
 
 
-def test_its_loss_is_that_of_one_look_and_how_well_it_sees_its_hand() -> None:
-    imitator, meta = PRESETS[PRESET].imitator(1), some_meta(PRESET)
+def targets_of(imitator: Any) -> dict[str, torch.Tensor]:
+    """Of the first random task."""
+    encoded = imitator.learner.encode(some_meta(PRESET), tasks_for(imitator))
+    return {name: leaf[0] for name, leaf in encoded.query.targets.items()}
+
+
+def asked(outputs: dict[str, torch.Tensor], **instead: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The scalars of its outer loss, with other targets instead of some."""
+    imitator = PRESETS[PRESET].imitator(1)
+    return imitator.outer_loss(1.0)(outputs, targets_of(imitator) | instead)
+
+
+def test_its_loss_is_that_of_one_look_and_how_well_it_sees_hand_and_places_later() -> None:
+    imitator = PRESETS[PRESET].imitator(1)
     _, adapted, inputs = first_task()
-    targets = {name: leaf[0] for name, leaf in imitator.learner.encode(meta, tasks_for(imitator)).query.targets.items()}
     outputs = imitator.learner.predict(adapted, inputs)
-    with_hand, one_look = imitator.outer_loss(1.0)(outputs, targets), head.outer_loss(1.0)(outputs, targets)
-    torch.testing.assert_close(with_hand["loss"], one_look["loss"] + looking.HAND_WEIGHT * outputs["hand"].mean())
-    assert with_hand["hand"] == outputs["hand"].mean()
+    said, one_look = asked(outputs), head.outer_loss(1.0)(outputs, targets_of(imitator))
+    later = head.POSE_WEIGHT * (said["hand"] + said["found"]) + looking.WAY_WEIGHT * said["way"]
+    torch.testing.assert_close(said["loss"], one_look["loss"] + later)
+    assert min(said["hand"], said["found"], said["way"]) != 0
+
+
+def test_it_is_asked_for_the_way_from_its_hand_to_where_the_places_are_then() -> None:
+    _, adapted, inputs = first_task()
+    outputs = PRESETS[PRESET].imitator(1).learner.predict(adapted, inputs)
+    right = (outputs["fingertip"][:, None] + outputs["way_now"]).detach()
+    assert asked(outputs, places=right)["way"] < LEAST
+    off = asked(outputs, places=right + torch.tensor([3.0, 0.0, 4.0]))["way"]
+    torch.testing.assert_close(off, torch.tensor(5.0), atol=1e-3, rtol=0)
+    seen = looking.places_now(adapted.head, inputs.now)[:, :-1].detach()
+    near, far = (asked(outputs, places=place)["found"] for place in (seen, seen + 3))
+    assert near < far
+
+
+def test_a_place_that_nobody_knows_counts_nothing() -> None:
+    _, adapted, inputs = first_task()
+    outputs = PRESETS[PRESET].imitator(1).learner.predict(adapted, inputs)
+    said = asked(outputs, places=torch.full_like(outputs["way_now"], torch.nan))
+    assert said["found"] == 0
+    assert said["way"] < LEAST
+    assert said["loss"].isfinite()
 
 
 def test_an_actor_looks_at_every_step() -> None:

@@ -20,7 +20,8 @@ REACH = sample_task_set(0, "test", 0).robot_scenes[0]
 
 def episode(**ends: Any) -> Episode:
     usual = {"success": False, "right_object": True, "distance": 0.0}
-    return Episode(np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 11)), np.zeros((1, 4)), **usual | ends)
+    image, state, action, places = np.zeros((8, 8, 3), np.uint8), np.zeros(11), np.zeros(4), np.zeros((1, 3))
+    return Episode(image[None], state[None], action[None], places[None], **usual | ends)
 
 
 @pytest.mark.parametrize(

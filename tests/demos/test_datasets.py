@@ -364,6 +364,36 @@ def test_looks_are_the_images_of_the_last_states_and_change_nothing_else(data):
             assert np.array_equal(data["robot_frames"][at], image.numpy())
 
 
+def test_with_looks_comes_where_the_places_are_then(data):
+    some = batch(data, 0, images="first", states=4, looks=2).query
+    for places, states in zip(some.targets["places"], some.inputs["state"][:, -2:], strict=True):
+        for place, state in zip(places, states, strict=True):
+            (at,) = rows(data["robot_states"], state.numpy())
+            assert np.array_equal(data["robot_places"][at], place.numpy())
+
+
+def test_of_a_dataset_that_says_nothing_of_later_places_nobody_knows_them(copy):
+    said = json.loads((copy / "dataset.json").read_text())
+    del said["tracked"]
+    (copy / "dataset.json").write_text(json.dumps(said))
+    places = batch(open_dataset(copy), 0, images="first", looks=2).query.targets["places"]
+    assert places.shape == (6, 2, 1, 3)
+    assert places.isnan().all()
+
+
+def test_places_are_those_of_the_goal_until_it_is_nudged_and_until_it_is_moved():
+    info = describe("daml/Push-v0", "train", SEED, 1, SIZE, nudge=2)
+    made = demonstrate_set(info, 0)
+    for places, first in zip(made["robot_places"], made["goal_points"], strict=True):
+        moved = np.isnan(places[:, 0, 0])
+        then = moved.argmax()
+        assert moved[then:].all()  # it is pushed away
+        assert np.array_equal(places[0], first)
+        stands = np.unique(places[:then], axis=0)
+        assert len(stands) == 2  # before the nudge and after it
+        assert 0.02 <= np.linalg.norm(np.diff(stands[:, 0], axis=0)) <= 0.04
+
+
 @pytest.mark.parametrize("wanted", [{}, {"images": "first", "glances": 2, "looks": 2}, {"pose": "end"}])
 def test_a_dataset_that_is_kept_on_the_device_gives_the_same_tasks_and_stays_as_it_is(data, monkeypatch, wanted):
     def tasks():

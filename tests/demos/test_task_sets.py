@@ -151,14 +151,15 @@ def test_an_episode_without_a_limit_runs_to_its_end(env, tasks):
 
 
 def test_an_episode_is_read_only_and_checked(episodes):
-    for array in (episodes[0].images, episodes[0].states, episodes[0].actions):
+    for array in (episodes[0].images, episodes[0].states, episodes[0].actions, episodes[0].places):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     images, states, actions = episodes[0].images, episodes[0].states, episodes[0].actions
-    with pytest.raises(DemoError, match=r"episode lengths: got 30, 29, 30, allowed equal"):
-        Episode(images, states[:-1], actions, True, 0, 0.0)
+    places = episodes[0].places
+    with pytest.raises(DemoError, match=r"episode lengths: got 30, 29, 30, 30, allowed equal"):
+        Episode(images, states[:-1], actions, places, True, 0, 0.0)
     with pytest.raises(DemoError, match=r"images: got float64 .* allowed uint8"):
-        Episode(images / 255, states, actions, True, 0, 0.0)
+        Episode(images / 255, states, actions, places, True, 0, 0.0)
 
 
 @given(st.floats(-2, 3), st.floats(-2, 3))

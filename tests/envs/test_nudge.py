@@ -207,6 +207,25 @@ def test_doing_nothing_does_nothing_to_a_nudged_object(env_id):
 
 
 @each_env
+def test_an_object_that_a_nudge_has_moved_is_left_alone(env_id):
+    env = make(env_id, image_size=SMALL, nudge=2)
+    still = np.zeros(env.action_space.shape, np.float32)
+    play(env, 2, lambda info: still)
+    assert env.standing is not env.scene
+    assert env.left_alone().all()
+    env.close()
+    with pytest.raises(EnvError, match="left_alone: got an environment that was not reset or is closed"):
+        env.left_alone()
+
+
+def test_what_the_robot_pushes_is_not_left_alone_and_all_else_is():
+    env = make("daml/Push-v0", image_size=SMALL)
+    play(env, 0, EXPERTS["daml/Push-v0"])
+    assert np.array_equal(~env.left_alone(), np.arange(len(env.scene.objects)) == env.scene.goal)
+    env.close()
+
+
+@each_env
 def test_a_saved_scene_has_the_objects_where_they_were_moved(env_id, tmp_path):
     env = make(env_id, image_size=SMALL, nudge=2)
     play(env, 0, EXPERTS[env_id])
