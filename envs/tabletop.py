@@ -164,6 +164,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         self.observation_space: spaces.Dict = spaces.Dict(images | {"state": state})  # type: ignore[assignment]
         self.action_space = spaces.Box(-1.0, 1.0, (self.n_actions,), np.float32)
         self._render_size = (render_size, render_size) if render_size else self._size
+        self._controller = FingertipController(arm_model(), *self.workspace, yaw=self.layout.hand_yaw)
         self._cameras: dict[str, Camera] = {}
         self._film_cameras: dict[str, Camera] = {}
 
@@ -203,7 +204,6 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         self.standing: Scene = scene
         self._model = robot_model(scene)
         self._data = mujoco.MjData(self._model)
-        self._controller = FingertipController(arm_model(), *self.workspace, yaw=self.layout.hand_yaw)
         self._joints = [self._model.joint(f"joint{i + 1}").qposadr[0] for i in range(N_JOINTS)]
         angles = self._controller.start(np.array(scene.start))
         self._data.qpos[self._joints] = self._data.ctrl[:N_JOINTS] = angles

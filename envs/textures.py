@@ -1,6 +1,7 @@
 """Procedural two-colour textures, the same for objects and tables."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import mujoco
 import numpy as np
@@ -66,6 +67,7 @@ NOVEL_PATTERNS: dict[str, Pattern] = {"rings": _rings, "zigzag": _zigzag, "trian
 """The same, of nothing that is seen in meta-training."""
 
 
+@lru_cache(maxsize=64)  # one set's objects are in all of its scenes
 def pattern_image(pattern: str, rgb: RGB, rgb2: RGB, seed: int) -> np.ndarray:
     """Paints a pattern.
 
@@ -75,7 +77,7 @@ def pattern_image(pattern: str, rgb: RGB, rgb2: RGB, seed: int) -> np.ndarray:
         seed: what the pattern's own randomness (angle, phases) is drawn from.
 
     Returns:
-        uint8 [SIZE, SIZE, 3].
+        uint8 [SIZE, SIZE, 3], read-only.
 
     Raises:
         EnvError: an unknown pattern.
@@ -85,7 +87,9 @@ def pattern_image(pattern: str, rgb: RGB, rgb2: RGB, seed: int) -> np.ndarray:
         raise EnvError(f"texture pattern: got {pattern!r}, allowed {sorted(PATTERNS | NOVEL_PATTERNS)}")
     v, u = np.meshgrid(*[np.arange(SIZE) / SIZE] * 2, indexing="ij")
     share = np.asarray(paint(u, v, np.random.default_rng(seed)), float)[..., None]
-    return np.round(255 * np.clip((1 - share) * rgb + share * np.asarray(rgb2), 0, 1)).astype(np.uint8)
+    image = np.round(255 * np.clip((1 - share) * rgb + share * np.asarray(rgb2), 0, 1)).astype(np.uint8)
+    image.setflags(write=False)
+    return image
 
 
 def add_material(spec: mujoco.MjSpec, name: str, image: np.ndarray, repeat: float, shininess: float = 0.2) -> str:
