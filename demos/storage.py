@@ -59,10 +59,9 @@ class DatasetInfo:
     in further scenes, see `demos.glances`.  lessons: demonstrations by the robot in the human's scene, of each task: 0
     or 1.  ragged: 1 where sets have different numbers of goals, or demonstrations of steps, or may have.  held_out: so
     many sets, the last ones, are for evaluation alone.  fingertip: which numbers of the state are its x, y and z [m];
-    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.  tracked: 1 where
-    it is known of every step of them where the goal points are.  hand: 1 where they are also seen through the camera in
-    the hand.  scenes: `demos.recipe.digest` of the robot's first: other code may
-    draw others; "" where nobody says.
+    none where nobody knows.  nudge: level of `envs.nudge.FARTHEST` in the robot's demonstrations.  tracked: 1 where it
+    is known of every step of them where the goal points are.  hand: 1 where they are also seen through the camera in
+    the hand.  scenes: `demos.recipe.digest` of the robot's first: other code may draw others; "" where nobody says.
     """
 
     env_id: str | None

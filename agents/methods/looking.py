@@ -90,9 +90,10 @@ def predict(usual: Predict, ways: meta_net.More, adapted: head.Adapted, inputs: 
     said |= {name: said[name][:, :-1] for name in ("log_attention", "points", "pose")}
     if not (now := inputs.now):
         return said
-    seen = places_now(adapted.head, now)
+    attention = attend_now(adapted.head, now)
+    seen = meta_net.read(attention, now.points)
     return said | {
-        "now": attend_now(adapted.head, now),
+        "now": attention,
         "points_now": now.points.flatten(-2).mT,
         "way_now": seen[:, :-1] - seen[:, -1:],
         "fingertip": inputs.state[-len(seen) :, :3],
