@@ -5,6 +5,7 @@ A task is a subclass that says what it measures and when it has succeeded, and n
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -164,7 +165,6 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         self.observation_space: spaces.Dict = spaces.Dict(images | {"state": state})  # type: ignore[assignment]
         self.action_space = spaces.Box(-1.0, 1.0, (self.n_actions,), np.float32)
         self._render_size = (render_size, render_size) if render_size else self._size
-        self._controller = FingertipController(arm_model(), *self.workspace, yaw=self.layout.hand_yaw)
         self._cameras: dict[str, Camera] = {}
         self._film_cameras: dict[str, Camera] = {}
 
@@ -222,8 +222,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Raises:
             EnvError: not reset yet, or closed; or the action is not so many finite numbers.
         """
-        if not self._cameras:
-            raise EnvError("step: got an environment that was not reset or is closed, allowed after reset")
+        self._check_open("step")
         action = np.asarray(action, float)
         if action.shape != (self.n_actions,) or not np.isfinite(action).all():
             raise EnvError(f"action: got {action}, allowed {self.n_actions} finite numbers in [-1, 1]")
@@ -252,8 +251,7 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Raises:
             EnvError: not reset yet, or closed.
         """
-        if not self._cameras:
-            raise EnvError("objects_seen: got an environment that was not reset or is closed, allowed after reset")
+        self._check_open("objects_seen")
         seen = self._cameras["image"].segment(self._data)
         return np.select([seen == body for body in self._bodies], range(len(self._bodies)), -1)
 
@@ -263,10 +261,8 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Raises:
             EnvError: not reset yet, or closed.
         """
-        if not self._cameras:
-            raise EnvError("left_alone: got an environment that was not reset or is closed, allowed after reset")
-        stand = np.pad(self.standing.positions, ((0, 0), (0, 1)))
-        return np.linalg.norm(self._centres() - stand, axis=1) <= LEFT_ALONE
+        self._check_open("left_alone")
+        return np.linalg.norm(self._centres() - self.standing.feet, axis=1) <= LEFT_ALONE
 
     def save(self, folder: Path) -> Path:
         """Writes the scene in its present state into a new folder as MJCF with its textures; returns the XML file.
@@ -274,14 +270,26 @@ class TabletopEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray], ABC):
         Raises:
             EnvError: not reset yet, or there is something at `folder` already.
         """
-        if not self._cameras:
-            raise EnvError("save: got an environment that was not reset or is closed, allowed after reset")
+        self._check_open("save")
         return write_mjcf(folder, robot_spec(self.standing), self._data)
 
     def close(self) -> None:
         for camera in (*self._cameras.values(), *self._film_cameras.values()):
             camera.close()
         self._cameras, self._film_cameras = {}, {}
+
+    def _check_open(self, what: str) -> None:
+        """
+        Raises:
+            EnvError: not reset yet, or closed.
+        """
+        if not self._cameras:
+            raise EnvError(f"{what}: got an environment that was not reset or is closed, allowed after reset")
+
+    @cached_property
+    def _controller(self) -> FingertipController:
+        """Made by the first reset: who only asks for spaces needs none."""
+        return FingertipController(arm_model(), *self.workspace, yaw=self.layout.hand_yaw)
 
     def _new_cameras(self, height: int, width: int) -> dict[str, Camera]:
         """One for each image of the observation, by its name."""
