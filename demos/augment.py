@@ -39,9 +39,8 @@ def augment(rows: dict[str, Tensor], rng: np.random.Generator, mirror: Mirror) -
         _mirror(rows, image=mirrored_frames, state=mirrored_states, end=mirrored_states)
         _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
         # The camera in the hand looks along the plane that its fingers are mirrored at: its image in the mirror is one.
-        _mirror(rows, **{name: mirrored_frames for name in ("now", "hand") if name in rows})
-        if "places" in rows:
-            _mirror(rows, places=mirrored_vectors)
+        further = {"now": mirrored_frames, "places": mirrored_vectors, "hand": mirrored_frames}
+        _mirror(rows, **{name: change for name, change in further.items() if name in rows})
         if mirror == "both" and "lesson_frames" in rows:  # the robot shows a side, too
             _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)
             _mirror(rows, lesson_actions=mirrored_vectors, lesson_points=mirrored_vectors)

@@ -135,11 +135,17 @@ def imitation(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[st
     action, has_action = known(targets["action"])
     cloning = ((outputs["action"] - action).square() * has_action).sum(-1).mean()
     goal, has_point = known(targets["pose"])
-    density = meta_net.log_density(outputs["log_attention"], outputs["points"], outputs["log_spread"], goal)
-    pose = -density * has_point[..., 0]
+    pose = unsure(outputs["log_attention"], outputs["points"], outputs["log_spread"], targets["pose"])
     error = ((outputs["pose"] - goal).square() * has_point).sum(-1).mean()
     total = cloning + POSE_WEIGHT * pose.sum(-1).mean()
     return {"loss": total, "cloning": cloning, "pose": pose.mean(), "pose_error": error}
+
+
+def unsure(log_attention: Tensor, points: Tensor, log_spread: Tensor, place: Tensor) -> Tensor:
+    """Minus the log densities [n, places] of places [n, places, 3], as of `meta_net.log_density`; 0 where nobody knows
+    one."""
+    place, is_known = known(place)
+    return -meta_net.log_density(log_attention, points, log_spread, place) * is_known[..., 0]
 
 
 def log_mass_around(point: Tensor, log_map: Tensor) -> Tensor:

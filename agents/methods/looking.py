@@ -19,7 +19,7 @@ from torch import Tensor
 from agents import meta_net
 from agents.imitation import Imitator
 from agents.methods import both, fast, head, precise
-from agents.view import REACHING, Sizes, View, known
+from agents.view import REACHING, Sizes, View
 from daml import MetaParams, OuterLoss, Params
 
 Init = Callable[[torch.Generator], MetaParams]
@@ -48,6 +48,11 @@ def places_now(theta: Params, now: Any) -> Tensor:
     return meta_net.read(attend_now(theta, now), now.points)
 
 
+def ways_from_hand(seen: Tensor) -> Tensor:
+    """The ways to places that are seen, [k, places + 1, 3], from the hand, the last of them: [k, places, 3]."""
+    return seen[:, :-1] - seen[:, -1:]
+
+
 def way_now(theta: Params, goal: Tensor, view: View) -> Tensor:
     """From the fingertips to each place: [m, places, 3]. As it is seen now; as it was seen at first where it was not
     looked again."""
@@ -55,7 +60,7 @@ def way_now(theta: Params, goal: Tensor, view: View) -> Tensor:
     if not view.now:
         return known
     seen = places_now(theta, view.now)
-    return torch.cat([known[: -len(seen)], seen[:, :-1] - seen[:, -1:]])
+    return torch.cat([known[: -len(seen)], ways_from_hand(seen)])
 
 
 def at_scales(way: Tensor) -> list[Tensor]:
@@ -84,20 +89,14 @@ def predict(usual: Predict, ways: meta_net.More, adapted: head.Adapted, inputs: 
     """As of a policy of one look, which does not know of the hand's place.
 
     Where it looks again, also what it sees then: log-attentions "now" [k, places + 1, cells] and "points_now" [k,
-    places + 1, cells, 3], the hand's last; "way_now" [k, places, 3]; and where the hand truly is, "fingertip" [k, 3].
+    places + 1, 3, h, w], the hand's last; and where the hand truly is, "fingertip" [k, 3].
     """
     said = usual(adapted, inputs, act=partial(act, ways))
     said |= {name: said[name][:, :-1] for name in ("log_attention", "points", "pose")}
     if not (now := inputs.now):
         return said
     attention = attend_now(adapted.head, now)
-    seen = meta_net.read(attention, now.points)
-    return said | {
-        "now": attention,
-        "points_now": now.points.flatten(-2).mT,
-        "way_now": seen[:, :-1] - seen[:, -1:],
-        "fingertip": inputs.state[-len(seen) :, :3],
-    }
+    return said | {"now": attention, "points_now": now.points, "fingertip": inputs.state[-len(attention) :, :3]}
 
 
 def outer_loss(usual: Callable[[float], OuterLoss], hint: float) -> OuterLoss:
@@ -107,13 +106,11 @@ def outer_loss(usual: Callable[[float], OuterLoss], hint: float) -> OuterLoss:
     imitated = usual(hint)
 
     def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        scalars, fingertip = imitated(outputs, targets), outputs["fingertip"][:, None]
-        place, is_known = known(targets["places"])
-        where = torch.cat([place, fingertip], 1)
-        unsure = -meta_net.log_density(outputs["now"], outputs["points_now"], outputs["log_spread"], where)
-        hand, found = unsure[:, -1].mean(), (unsure[:, :-1] * is_known[..., 0]).sum(-1).mean()
-        off = (outputs["way_now"] - (place - fingertip)).square() * is_known
-        way = (off.sum(-1) + 1e-4).sqrt().mean()
+        scalars, now, points = imitated(outputs, targets), outputs["now"], outputs["points_now"]
+        right = torch.cat([targets["places"], outputs["fingertip"][:, None]], 1)
+        unsure = head.unsure(now, points.flatten(-2).mT, outputs["log_spread"], right)
+        hand, found = unsure[:, -1].mean(), unsure[:, :-1].sum(-1).mean()
+        way = precise.distance(ways_from_hand(meta_net.read(now, points)), ways_from_hand(right))
         total = scalars["loss"] + head.POSE_WEIGHT * (hand + found) + WAY_WEIGHT * way
         return scalars | {"loss": total, "hand": hand, "found": found, "way": way}
 

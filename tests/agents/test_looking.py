@@ -96,7 +96,8 @@ def test_its_loss_is_that_of_one_look_and_how_well_it_sees_hand_and_places_later
 def test_it_is_asked_for_the_way_from_its_hand_to_where_the_places_are_then() -> None:
     _, adapted, inputs = first_task()
     outputs = PRESETS[PRESET].imitator(1).learner.predict(adapted, inputs)
-    right = (outputs["fingertip"][:, None] + outputs["way_now"]).detach()
+    way = looking.ways_from_hand(looking.places_now(adapted.head, inputs.now))
+    right = (outputs["fingertip"][:, None] + way).detach()
     assert asked(outputs, places=right)["way"] < LEAST
     off = asked(outputs, places=right + torch.tensor([3.0, 0.0, 4.0]))["way"]
     torch.testing.assert_close(off, torch.tensor(5.0), atol=1e-3, rtol=0)
@@ -108,7 +109,7 @@ def test_it_is_asked_for_the_way_from_its_hand_to_where_the_places_are_then() ->
 def test_a_place_that_nobody_knows_counts_nothing() -> None:
     _, adapted, inputs = first_task()
     outputs = PRESETS[PRESET].imitator(1).learner.predict(adapted, inputs)
-    said = asked(outputs, places=torch.full_like(outputs["way_now"], torch.nan))
+    said = asked(outputs, places=torch.full_like(targets_of(PRESETS[PRESET].imitator(1))["places"], torch.nan))
     assert said["found"] == 0
     assert said["way"] < LEAST
     assert said["loss"].isfinite()
