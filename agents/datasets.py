@@ -13,7 +13,7 @@ from demos.collect import collect, describe
 from demos.combinations import Pairs, check_pairs
 from demos.distribution import MixedTasks, SetTasks, goals_a_set
 from demos.executors import On
-from demos.storage import Dataset, open_dataset
+from demos.storage import Dataset, DatasetInfo, open_dataset
 from envs.tabletop import CAMERAS
 
 SPLIT = "train"
@@ -110,19 +110,22 @@ def open_datasets(folders: Mapping[str, Path]) -> list[Dataset]:
     return list(datasets.values())
 
 
-def sizes_in(env_id: str) -> Sizes:
-    """Sizes of an environment alone: those of a dataset of it, were there one."""
-    info = describe(env_id, "train", 0, 1, 64)
-    return Sizes(info.state, info.action, info.points, info.told)
+def sizes_in(*env_ids: str) -> Sizes:
+    """Sizes of environments: those of datasets of them, were there any."""
+    return _largest([describe(env_id, "train", 0, 1, 64) for env_id in env_ids], OURS)
 
 
 def common_sizes(datasets: Sequence[Dataset]) -> Sizes:
     """Sizes that the states, actions and points of all datasets fit into, and their robot's units."""
-    infos = [dataset.info for dataset in datasets]
+    return _largest([dataset.info for dataset in datasets], units_of(datasets[0]))
+
+
+def _largest(infos: Sequence[DatasetInfo], units: Units) -> Sizes:
+    """Sizes that all that is said of datasets fits into."""
     state, action, points, told = (
         max(getattr(info, name) for info in infos) for name in ("state", "action", "points", "told")
     )
-    return Sizes(state, action, points, told, units_of(datasets[0]))
+    return Sizes(state, action, points, told, units)
 
 
 def units_of(dataset: Dataset) -> Units:

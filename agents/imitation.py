@@ -54,11 +54,10 @@ def at_each_step(policy: "Policy", look: Look) -> Actor:
     wanted = policy.imitator.wanted
 
     def act(observation: dict[str, np.ndarray], info: dict[str, Any]) -> np.ndarray:
-        looked = () if wanted.look_once and seen else look(observation, info)
-        if wanted.images == "every" or not seen:
-            seen[:] = [looked]
+        if not (wanted.look_once and seen):
+            seen[:] = [look(observation, info)]
         hand = policy.look_from_hand(observation) if wanted.hand else ()
-        outputs = policy.outputs(seen[0], observation["state"], looked if wanted.looks else (), hand)
+        outputs = policy.outputs(seen[0], observation["state"], hand)
         return policy.bounded(outputs["action"][0]).cpu().numpy()
 
     return act
@@ -114,7 +113,7 @@ class Imitator(NamedTuple):
     @property
     def cameras(self) -> tuple[str, ...]:
         """Of the environment that it acts in."""
-        return CAMERAS[self.wanted.hand]
+        return CAMERAS[bool(self.wanted.hand)]
 
 
 def encode(
@@ -131,8 +130,8 @@ def encode(
         perceive: see `Perceive`.
         meta: the meta-parameters.
         tasks: support uint8 [tasks, frames, H, W, 3]; query inputs "image" uint8 [tasks, n, H, W, 3] and "state"
-            [tasks, m, state]; and, if the policy looks again, "now" uint8 [tasks, k, H, W, 3], at the last k states;
-            and, if it looks from the hand, too, "hand", the same through the camera there.
+            [tasks, m, state]; and, if the policy looks again, "moved" [tasks, m, places, 3] [m]; and, if it looks from
+            the hand, too, "hand" uint8 [tasks, k, H, W, 3], what is seen there at the last k states.
         units: of the robot.
         perceive_hand: see `Imitator`.
 
@@ -140,12 +139,14 @@ def encode(
         The same tasks with a `View` as support and one as query inputs, and `scaled_targets`.
     """
     inputs, state = tasks.query.inputs, scaled_state(tasks.query.inputs["state"], units)
-    images = [tasks.support, inputs["image"], *([inputs["now"]] if "now" in inputs else [])]
+    images = [tasks.support, inputs["image"]]
     seen = perceive(meta, torch.cat([each.flatten(0, 1) for each in images]))
-    video, *query = _apart(seen, [each.shape[:2] for each in images])
+    video, query = _apart(seen, [each.shape[:2] for each in images])
     # The robot's state in a human's video: zeroed, as in the published code (of Yu et al. 2018).
     unknown = torch.zeros_like(state[:, :1]).expand(*tasks.support.shape[:2], -1)
-    view = View(query[0], state, *query[1:])
+    view = View(query, state)
+    if "moved" in inputs:
+        view = view._replace(moved=units.point.way_to_unit(inputs["moved"]).nan_to_num())
     if perceive_hand is not None:
         images = inputs["hand"]
         view = view._replace(hand=_apart(perceive_hand(meta, images.flatten(0, 1)), [images.shape[:2]])[0])
@@ -205,10 +206,10 @@ class Policy:
         return scaled_state(padded, self.imitator.sizes.units)
 
     @torch.no_grad()
-    def outputs(self, seen: Any, state: np.ndarray, now: Any = (), hand: Any = ()) -> dict[str, Tensor]:
-        """All that the network computes from what `look` returned, and returns now, what `look_from_hand` does, and the
-        robot's state, as `scaled` takes it."""
-        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), now, hand))
+    def outputs(self, seen: Any, state: np.ndarray, hand: Any = ()) -> dict[str, Tensor]:
+        """All that the network computes from what `look` returned, the robot's state, as `scaled` takes it, and what
+        `look_from_hand` returned."""
+        return self.imitator.learner.predict(self.adapted, View(seen, self.scaled(state), hand=hand))
 
     def bounded(self, action: Tensor) -> Tensor:
         """Actions as they come out of the network, [..., action], in the robot's own units and inside their bounds."""

@@ -157,6 +157,8 @@ def move(head: Params, told: Tensor, view: View, more: More = nothing_more) -> A
     pose = read(log_attention, view.seen.points)
     m = len(view.state)
     goal = pose if len(pose) == m else pose[:1]
+    if isinstance(view.moved, Tensor):
+        goal = pose[:1] + view.moved
     constant = head["bias_transform"].expand(m, -1)
     x = torch.cat([goal.flatten(-2).expand(m, -1), view.state, constant, *more(head, goal, view)], -1)
     x = F.relu(linear(head, "fc1", x))
@@ -164,6 +166,11 @@ def move(head: Params, told: Tensor, view: View, more: More = nothing_more) -> A
     h, w = view.seen.features.shape[-2:]
     keypoint = told.exp() @ grid(h, w, like=told)
     return Activations(log_attention, keypoint, points, pose, hidden, linear(head, "fc3", hidden))
+
+
+def places(head: Params, seen: Seen) -> Tensor:
+    """Where a head sees each place in n images: [n, places, 3], scaled."""
+    return read(torch.cat([attend(queries(head), seen.features), seen.log_landmarks], 1), seen.points)
 
 
 def read(log_attention: Tensor, points: Tensor) -> Tensor:

@@ -125,7 +125,7 @@ def load_policy(where: str | Path, device: torch.device | str = "cpu") -> Stored
         find_skill(config.env, named_in=given)
     expected = find_preset(config.preset, named_in=given).imitator(1, config.sizes).learner.init(torch.Generator())
     tensors, _ = load(weights(folder))
-    if _shapes(tensors) != _shapes(expected):
+    if shapes(tensors) != shapes(expected):
         raise AgentError(
             f"policy {folder}: got parameters of another version of the preset {config.preset!r}, allowed this one's"
         )
@@ -138,5 +138,6 @@ def bundled() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
 
 
-def _shapes(meta: dict[str, Any]) -> dict[str, dict[str, tuple[int, ...]]]:
+def shapes(meta: dict[str, Any]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Of each parameter, by group and name."""
     return {group: {name: tuple(t.shape) for name, t in params.items()} for group, params in meta.items()}

@@ -15,7 +15,7 @@ from agents.methods.conditioning import contextual, recurrent
 from agents.methods.contrastive import contrastive
 from agents.methods.fast import fast
 from agents.methods.handed import handed
-from agents.methods.looking import looking, looking_both
+from agents.methods.looking import looking, looking_both, looking_temporal
 from agents.methods.mil import mil
 from agents.methods.paper import paper, seeing, small
 from agents.methods.pointer import pointer
@@ -90,6 +90,7 @@ PRESETS: dict[str, Preset] = {
     "looking": replace(PRECISE, imitator=looking),
     "handed": replace(PRECISE, imitator=handed),
     "looking-both": replace(PRECISE, imitator=looking_both),
+    "looking-temporal": replace(TEMPORAL, imitator=looking_temporal),
     "paper": PAPER,
     "paper-small": SMALL,
     "paper-seeing": replace(SMALL, imitator=seeing),

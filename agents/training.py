@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from agents.errors import AgentError
 from agents.evaluation import evaluate
 from agents.imitation import MEMORY, Imitator, device_of
 from agents.learners import Imitation
+from agents.policies import load_policy, shapes
 from agents.precision import mixed
 from agents.presets import Preset
 from agents.view import Sizes
@@ -81,12 +83,39 @@ def rollouts(
     return measure
 
 
-def new_state(preset: Preset, sizes: Sizes, seed: int, device: torch.device | str) -> TrainState:
-    """Freshly drawn meta-parameters and Adam over all of them but the memory."""
-    meta = preset.imitator(preset.inner_steps, sizes).learner.init(torch.Generator().manual_seed(seed))
+def new_state(
+    preset: Preset, sizes: Sizes, seed: int, device: torch.device | str, begin_with: str | None = None
+) -> TrainState:
+    """Meta-parameters and Adam over all of them but the memory. Arguments and errors as of `first_parameters`."""
+    meta = first_parameters(preset, sizes, seed, begin_with)
     meta = {group: {name: tensor.to(device) for name, tensor in params.items()} for group, params in meta.items()}
     tensors = [tensor for group, params in meta.items() if group != MEMORY for tensor in params.values()]
     return TrainState(meta, torch.optim.Adam(tensors, lr=preset.learning_rate, fused=True))
+
+
+def first_parameters(preset: Preset, sizes: Sizes, seed: int, begin_with: str | None = None) -> MetaParams:
+    """The meta-parameters that a meta-training begins with.
+
+    Args:
+        preset: what is trained.
+        sizes: of the environments.
+        seed: by which they are drawn.
+        begin_with: a policy, as `load_policy` takes it, whose own are taken instead.
+
+    Raises:
+        AgentError: there is no such policy, or it has other parameters.
+        CheckpointError, ModuleError: as `load_policy`.
+    """
+    drawn = preset.imitator(preset.inner_steps, sizes).learner.init(torch.Generator().manual_seed(seed))
+    if begin_with is None:
+        return drawn
+    policy = load_policy(begin_with)
+    if shapes(policy.meta) != shapes(drawn):
+        raise AgentError(
+            f"begin-with: got {begin_with!r}, a policy of the preset {policy.config.preset!r} for {policy.config.env}, "
+            "allowed one with parameters of the same names and shapes as those to be trained"
+        )
+    return policy.meta
 
 
 def learning_rate(preset: Preset, steps: int) -> Callable[[int], float]:

@@ -21,6 +21,14 @@ class Scale(NamedTuple):
         n = values.shape[-1]
         return values * values.new_tensor(self.spread[:n]) + values.new_tensor(self.centre[:n])
 
+    def way_to_unit(self, values: Tensor) -> Tensor:
+        """The same of ways [..., n] from one value to another."""
+        return values / values.new_tensor(self.spread[: values.shape[-1]])
+
+    def way_from_unit(self, values: Tensor) -> Tensor:
+        """The inverse."""
+        return values * values.new_tensor(self.spread[: values.shape[-1]])
+
 
 class Units(NamedTuple):
     """Of a robot: its state, its actions, and points where its fingertip can be; and the actions that it may be given,
@@ -81,13 +89,13 @@ def sizes_from(said: Any) -> Sizes:
 
 class View(NamedTuple):
     """seen: what was perceived of n images, a pytree of [n, ...].  state: [m, state], scaled: one of each image, m = n,
-    or else all of the first one.  now: what was perceived at the time of the last k states, a pytree of [k, ...];
-    nothing of a policy that does not look again.  hand: [k, ...], what was perceived then of what the camera in the
-    hand sees; nothing of a policy that does not look there."""
+    or else all of the first one.  moved: [m, places, 3], scaled, how far each place has been moved since then; nothing
+    where nobody has moved one.  hand: [k, ...], what was perceived of what the camera in the hand sees at the last k
+    states; nothing of a policy that does not look there."""
 
     seen: Any
     state: Tensor
-    now: Any = ()
+    moved: Any = ()
     hand: Any = ()
 
 
@@ -97,9 +105,9 @@ def scaled_state(state: Tensor, units: Units = OURS) -> Tensor:
 
 
 def scaled_targets(targets: dict[str, Tensor], units: Units = OURS) -> dict[str, Tensor]:
-    """What should come out of a policy, as it comes out: its "action", "pose", "places", "end" and "glance_points",
-    those of them that there are, in about unit size; NaN where it is NaN."""
-    points = dict.fromkeys(("pose", "places", "glance_points"), units.point)
+    """What should come out of a policy, as it comes out: its "action", "pose", "end" and "glance_points", those of them
+    that there are, in about unit size; NaN where it is NaN."""
+    points = dict.fromkeys(("pose", "glance_points"), units.point)
     of = {"action": units.action, "end": units.state, **points}
     return targets | {name: scale.to_unit(targets[name]) for name, scale in of.items() if name in targets}
 

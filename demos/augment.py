@@ -24,11 +24,11 @@ def augment(rows: dict[str, Tensor], rng: np.random.Generator, mirror: Mirror) -
 
     Args:
         rows: "video", "shown_at", "image", "state", "action", "pose", "end" and, if there are any,
-            "now", "places", "hand", and the lessons and glances of `demos.distribution`, each [goals, ...].
+            "moved", "hand", and the lessons and glances of `demos.distribution`, each [goals, ...].
         rng: source of all randomness.
         mirror: what may be mirrored.
     """
-    alike = [rows[name] for name in ("video", "image", "now", "hand", "lesson_frames", "glance_frames") if name in rows]
+    alike = [rows[name] for name in ("video", "image", "hand", "lesson_frames", "glance_frames") if name in rows]
     for frames, recoloured in zip(alike, recolour(rng, *alike), strict=True):
         frames[:] = recoloured
     other_side = mirror != "nothing" and rng.random() < 0.5
@@ -39,7 +39,7 @@ def augment(rows: dict[str, Tensor], rng: np.random.Generator, mirror: Mirror) -
         _mirror(rows, image=mirrored_frames, state=mirrored_states, end=mirrored_states)
         _mirror(rows, action=mirrored_vectors, pose=mirrored_vectors)
         # The camera in the hand looks along the plane that its fingers are mirrored at: its image in the mirror is one.
-        further = {"now": mirrored_frames, "places": mirrored_vectors, "hand": mirrored_frames}
+        further = {"moved": mirrored_vectors, "hand": mirrored_frames}
         _mirror(rows, **{name: change for name, change in further.items() if name in rows})
         if mirror == "both" and "lesson_frames" in rows:  # the robot shows a side, too
             _mirror(rows, lesson_frames=mirrored_frames, lesson_states=mirrored_states)

@@ -18,8 +18,8 @@ from demos.skills import find_skill
 from demos.storage import Dataset
 from demos.tasks import N_OBJECTS
 
-INPUTS = ("image", "state", "now", "hand")
-TARGETS = ("action", "pose", "places", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
+INPUTS = ("image", "state", "moved", "hand")
+TARGETS = ("action", "pose", "end", "shown_at", "glance_points", "glance_pixels", "glance_table")
 """What of a task is asked with, and what should come out."""
 LESSON = ("lesson_frames", "lesson_states", "lesson_actions", "lesson_points")
 GLANCE = ("glance_frames", "glance_points", "glance_pixels", "glance_table")
@@ -67,8 +67,9 @@ class Wanted(NamedTuple):
     pose: what it should know of the scene: the goal's points, as the simulator has them; or where the demonstration's
         fingertip ends, and nothing of any other point, as it also is where nobody knows the goal's points.
     placed: whether it cannot do without the goal's points.
-    looks: so many of the later steps, the last ones, of which it sees the image, too.
-    hand: whether it also sees, at these, what the camera in the hand sees.
+    looks: images of later steps, besides the first one, in which it is asked where the places are. It acts by where
+        they are by then, and looks at every step.
+    hand: of so many of the later steps that it imitates, the last ones, it sees what the camera in the hand sees.
     glances: images of `demos.glances` for each task, besides its first image: it is asked where the goal is, but not to
         act.
     lessons: whether the robot shows the task (`demos.types.Demonstration`), with its actions, and not a human.
@@ -85,12 +86,20 @@ class Wanted(NamedTuple):
     glances: int = 0
     lessons: bool = False
     whole: int = 0
-    hand: bool = False
+    hand: int = 0
 
     @property
     def look_once(self) -> bool:
         """Whether all that it acts on, besides the robot's state, is the first image of an episode."""
         return self.images == "first" and not self.looks
+
+
+def known_places(dataset: Dataset) -> np.ndarray:
+    """Whether a dataset says of each step where the goal's points are: bool [sets, goals, steps, points]."""
+    info = dataset.info
+    if info.tracked:
+        return ~np.isnan(dataset["robot_places"]).any(-1)
+    return np.broadcast_to((np.arange(info.steps) == 0)[:, None], (*dataset.lengths.shape, info.steps, info.points))
 
 
 class SetTasks:
@@ -127,8 +136,9 @@ class SetTasks:
                 f"glances of a task: got {wanted.glances}, allowed 0 to {info.glances} in {dataset.folder}; collect "
                 "one with --glances, or take a preset that does without them, such as temporal"
             )
-        if wanted.glances and wanted.images != "first":
-            raise DemoError(f"glances of a task: got {wanted.glances} with images {wanted.images!r}, allowed 'first'")
+        for name in ("glances", "looks"):
+            if (number := getattr(wanted, name)) and wanted.images != "first":
+                raise DemoError(f"{name} of a task: got {number} with images {wanted.images!r}, allowed 'first'")
         if wanted.lessons and not info.lessons:
             raise DemoError(
                 f"lessons: got none in {dataset.folder}, allowed a dataset collected with --lessons 1, or a preset "
@@ -156,6 +166,7 @@ class SetTasks:
                 f"demonstrations to do again: got {info.steps} steps in {dataset.folder}, allowed up to {wanted.whole}"
             )
         self._lengths, self._sets = dataset.lengths, info.n_sets - info.held_out
+        self._known = known_places(dataset) if wanted.looks else np.empty(0, bool)
         self._pairs, self._there = pairs, (self._lengths > 0) & goals_in(dataset, pairs)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> Task:
@@ -167,15 +178,15 @@ class SetTasks:
 
         Returns:
             Task: support uint8 [tasks, video_frames, H, W, 3]; query inputs "image" uint8 [tasks, 1 or states, H, W,
-            3], "state" [tasks, states, state], with looks "now" uint8 [tasks, looks, H, W, 3], what is seen at the last
-            of the states, and "hand", the same through the camera in the hand, and the target "places" [tasks, looks,
-            points, 3] [m], where the goal's points are then, NaN where nobody knows; targets "action" [tasks, states,
-            action], "pose" [tasks, 1, points, 3] [m], "end" [tasks, state], the demonstration's last state, and
+            3], "state" [tasks, states, state], with looks "moved" [tasks, states, points, 3] [m], how far each of the
+            goal's points has been moved by then, by others than the robot, and, if it wants the hand, "hand" uint8
+            [tasks, hand, H, W, 3], what is seen from there at the last of the states; targets "action" [tasks,
+            states, action], "pose" [tasks, 1, points, 3] [m], "end" [tasks, state], the demonstration's last state, and
             "shown_at" [tasks, told, 2], where the places that the video tells are in its first frame, in [0, 1].
-            Glances come after the first image, so that "image" is [tasks, 1 + glances, ...] and "pose" [tasks, 1 +
-            glances, points, 3]; and there are the targets
-            "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`. With
-            lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, steps, state];
+            Looks and then glances come after the first image, so that "image" is [tasks, 1 + looks + glances, ...] and
+            "pose" [tasks, 1 + looks + glances, points, 3], NaN where nobody knows; and with glances there are the
+            targets "glance_points", "glance_pixels" and "glance_table", each [tasks, glances, ...] of `demos.storage`.
+            With lessons the support is an Example: "image" uint8 [tasks, 1, H, W, 3] and "state" [tasks, steps, state];
             "action" [tasks, steps, action] and "pose" [tasks, 1, points, 3].
         """
         info, wanted = self.dataset.info, self._wanted
@@ -204,14 +215,12 @@ class SetTasks:
             "end": take("robot_states", sets, goals, lengths - 1),
         }
         if wanted.looks:
-            looks = steps[:, -wanted.looks :]
-            rows["now"] = take("robot_frames", at, goal, looks)
-            shape = (*looks.shape, info.points, 3)
-            rows["places"] = (
-                take("robot_places", at, goal, looks) if info.tracked else rows["state"].new_full(shape, nan)
-            )
+            looks = self._looks(sets, goals, rng)
+            rows["image"] = torch.cat([rows["image"], take("robot_frames", at, goal, looks)], 1)
+            places, rows["moved"] = self._places(sets, goals, looks), self._moved(sets, goals, steps)
+            rows["pose"] = torch.cat([rows["pose"], places], 1)
         if wanted.hand:
-            rows["hand"] = take("hand_frames", at, goal, looks)
+            rows["hand"] = take("hand_frames", at, goal, steps[:, -wanted.hand :])
         if wanted.lessons:
             rows |= {name: take(name, sets, goals) for name in LESSON}
         if wanted.glances:
@@ -260,6 +269,29 @@ class SetTasks:
         if info.env_id is None or info.ragged:
             return goals_of_ragged(int(self._there[: self._sets].sum(1).min()), n_tasks)
         return goals_a_set(info.env_id, n_tasks, self._pairs)
+
+    def _looks(self, sets: np.ndarray, goals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Steps [tasks, looks] of demonstrations, each drawn of those at which one place, drawn too, is known."""
+        there = np.arange(self.dataset.info.steps) < self._lengths[sets, goals][:, None, None]
+        known = self._known[sets, goals].swapaxes(1, 2) & there  # [tasks, points, steps]
+        which = rng.integers(known.shape[1], size=(len(sets), self._wanted.looks))
+        known = known[np.arange(len(sets))[:, None], which]
+        return np.where(known, rng.random(known.shape), -1).argmax(-1)
+
+    def _places(self, sets: np.ndarray, goals: np.ndarray, steps: np.ndarray) -> torch.Tensor:
+        """Where the goal's points are at steps [tasks, k]: [tasks, k, points, 3] [m], NaN where nobody knows."""
+        if self.dataset.info.tracked:
+            return self._rows.take("robot_places", sets[:, None], goals[:, None], steps)
+        first = self._rows.take("goal_points", sets, goals)[:, None]
+        return torch.where(torch.from_numpy(steps == 0)[..., None, None].to(first.device), first, nan)
+
+    def _moved(self, sets: np.ndarray, goals: np.ndarray, steps: np.ndarray) -> torch.Tensor:
+        """How far the goal's points have been moved by steps [tasks, k], by others than the robot, as far as anybody
+        knows: [tasks, k, points, 3] [m]."""
+        known = np.where(self._known[sets, goals], np.arange(self.dataset.info.steps)[:, None], 0)
+        last = np.take_along_axis(np.maximum.accumulate(known, 1), steps[..., None], 1)  # [tasks, k, points]
+        now = [self._places(sets, goals, last[..., i])[..., i, :] for i in range(last.shape[-1])]
+        return torch.stack(now, 2) - self._places(sets, goals, np.zeros_like(steps[:, :1]))
 
     def _pose(self, sets: np.ndarray, goals: np.ndarray) -> torch.Tensor:
         """What a policy should know of the scenes of tasks: [tasks, points, 3] [m], NaN where that is not told."""

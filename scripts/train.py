@@ -44,7 +44,7 @@ EVALUATION_SEED = 1
 
 @dataclass(frozen=True)
 class Train:
-    """Meta-train a policy from nothing: collects demonstrations, trains, and evaluates on meta-test objects.
+    """Meta-train a policy: collects demonstrations, trains, and evaluates on meta-test objects.
 
     Writes into --out: data/ (demonstrations), log.jsonl and tensorboard/, curve.png, checkpoint.safetensors, and
     policy/ (parameters, config, card), which `daml evaluate --policy` and `daml adapt --policy` take.
@@ -59,10 +59,10 @@ class Train:
     only data, in --data."""
     preset: str = "temporal"
     """Kind of policy: temporal (a loss along the video, minutes on a CPU), fast (a loss that proposes a place),
-    both, precise and precise-temporal (find the goal more exactly, for longer), looking and looking-both (precise and
-    both, which look at every step), paper (the literal network and loss, for a GPU), paper-small and paper-seeing
-    (smaller, for a CPU: docs/methods/imitation.md), what these are compared with (docs/methods/baselines.md), or
-    MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
+    both, precise and precise-temporal (find the goal more exactly, for longer), looking, looking-both and
+    looking-temporal (precise, both and temporal, which look at every step), paper (the literal network and loss, for a
+    GPU), paper-small and paper-seeing (smaller, for a CPU: docs/methods/imitation.md), what these are compared with
+    (docs/methods/baselines.md), or MODULE:NAME of a preset of your own (docs/your_own_method.md)."""
     seed: Seed = 0
     """Of everything. Two runs with one seed give the same numbers on one machine."""
     out: Folder | None = None
@@ -76,6 +76,9 @@ class Train:
     """Meta-steps; the preset's own number when not given. A run that is resumed may be given more."""
     learning_rate: Rate | None = None
     """Of the outer loop, at its highest; the preset's own when not given."""
+    begin_with: str | None = None
+    """A policy whose parameters it begins with: an environment with one in the box, or its folder; they are drawn when
+    not given."""
     pairs: Literal["all", "seen"] = "all"
     """Pairs of shape and verb to train on: seen holds some out (act only: docs/envs/act.md#held-out-combinations); the
     evaluation at the end is on all."""
@@ -176,10 +179,12 @@ class Train:
         a run already.
 
         Raises:
-            AgentError, DemoError: the preset cannot be trained on these environments, or on what is in --data.
+            AgentError, DemoError: the preset cannot be trained on these environments, or on what is in --data, or
+                begin with that policy.
             InputError: the run may not begin or go on, or has neither environment nor data.
         """
-        from agents.datasets import check_batch
+        from agents.datasets import check_batch, sizes_in
+        from agents.training import first_parameters
 
         with team.leader_first():
             if not team.leads:
@@ -190,6 +195,9 @@ class Train:
                 raise InputError("data: got none, allowed a dataset of `daml import`, with --env none")
             runs.check(self)
             given = self.opened(preset, device) if self.data else None
+            if not self.resume:
+                sizes = given[0] if given else sizes_in(*env_ids(self.env))
+                first_parameters(preset, sizes, self.seed, self.begin_with)
             runs.begin(self)
             if given:
                 return given
@@ -222,8 +230,9 @@ class Train:
         from agents.training import new_state
         from daml import resume
 
-        state = new_state(preset, sizes, self.seed, device)
-        resume(state, self.folder / runs.CHECKPOINT)
+        checkpoint = self.folder / runs.CHECKPOINT
+        state = new_state(preset, sizes, self.seed, device, None if checkpoint.exists() else self.begin_with)
+        resume(state, checkpoint)
         return state
 
     def train(

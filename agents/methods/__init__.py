@@ -5,7 +5,7 @@ temporal    the learned loss runs along the video and sees the policy look at it
 fast        the learned loss proposes a place, too
 both        a proposal says to which object, the temporal loss how the task ends there
 precise     `fast`, exact to the centimetre; and the same policy on the loss of `temporal`
-looking     `precise-temporal` and `both`, which look at every step
+looking     `precise`, `both` and `temporal`, which look at every step
 handed      `looking`, and through the camera in the hand
 paper       the published network and loss, literally
 mil         adapts to the robot's own demonstration, with its actions

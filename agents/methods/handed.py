@@ -12,21 +12,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from agents import meta_net
 from agents.imitation import Imitator, encode
 from agents.layers import conv2d, init_conv
-from agents.methods import fast, looking, precise
+from agents.methods import fast, head, looking, precise
 from agents.methods.paper import keypoints
 from agents.view import REACHING, Sizes, View
 from daml import MetaParams, Params
 
 MAPS = 16
 """Feature maps of the hand's image, of each of which the head sees where it is strongest: two numbers."""
+HANDED = 12
+"""States of a demonstration in a meta-step, each with the image of the hand."""
 
 
 def init(sizes: Sizes, generator: torch.Generator) -> MetaParams:
-    """Those of `looking`, and in the trunk what sees the hand's image."""
-    more = 3 * sizes.points * len(looking.SCALES) + 2 * MAPS
-    meta = precise.init(looking.with_hand(sizes), generator, init_loss=fast.init_loss, more=more)
+    """Those of `precise`, and in the trunk what sees the hand's image."""
+    meta = precise.init(sizes, generator, init_loss=fast.init_loss, more=2 * MAPS)
     for name, channels, kernel in (("hand1", 3, 5), ("hand2", MAPS, 3), ("hand3", MAPS, 3)):
         init_conv(meta["trunk"], name, channels, MAPS, (kernel, kernel), generator)
     return meta
@@ -50,17 +52,26 @@ def from_hand(view: View) -> Tensor:
 
 
 def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
-    """Those of `looking`, and what is seen from the hand."""
-    return [*looking.ways(theta, goal, view), from_hand(view)]
+    """Those of `precise`, and what is seen from the hand."""
+    return [*precise.ways(theta, goal, view), from_hand(view)]
+
+
+def act(theta: Params, view: View) -> meta_net.Activations:
+    """As of `meta_net`, going by what is seen from the hand, too."""
+    return meta_net.act(theta, view, ways)
 
 
 def handed(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """The preset; with zero inner steps it is the policy without adaptation."""
-    usual = precise.precise(inner_steps, sizes)
-    opened = looking.opened(usual, partial(init, sizes), fast.loss, ways, precise.predict, inner_steps)
-    watching = partial(encode, precise.perceive, units=sizes.units, perceive_hand=perceive_hand)
-    return opened._replace(
-        learner=opened.learner._replace(encode=watching),
-        wanted=opened.wanted._replace(hand=True),
+    usual = looking.looking(inner_steps, sizes)
+    return usual._replace(
+        learner=usual.learner._replace(
+            init=partial(init, sizes),
+            adapt=partial(head.adapt_head, fast.loss, inner_steps, act=act),
+            predict=partial(precise.predict, act=act),
+            encode=partial(encode, precise.perceive, units=sizes.units, perceive_hand=perceive_hand),
+        ),
+        wanted=usual.wanted._replace(states=HANDED, hand=HANDED),
+        learned_loss=partial(head.value, fast.loss, act=act),
         perceive_hand=perceive_hand,
     )

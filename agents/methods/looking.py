@@ -1,145 +1,83 @@
-"""Eyes open: policies that look at every step, at the goal and at their own hand.
+"""Eyes open: policies that look at every step, and go to where things are now.
 
-What a policy sees in its first image says where everything is to within where the camera is, about a centimetre. The
-image of now shows the hand as well, and where that is the robot knows. So the trunk has one more place, the hand's, as
-it is seen; the way from there to each place, as it is seen now, has the camera's error at both ends, and it is also
-right when somebody has moved what the robot goes to. The head goes by both looks.
+A policy of one look knows from an episode's first image where everything is, and acts by that and the robot's state. A
+policy with its eyes open does the same with places that it keeps up to date: it sees each of them anew in every image,
+until its hand is there. From then on the hand hides the place, and what was there moves with it.
 
-Where the hand is, the robot tells; where the places are in each image of a demonstration, who collected it. In
-meta-training the policy is asked for both, and for the way between them.
+In meta-training it is told, of every state, how far its places have been moved by then, so that one image serves for
+many states; and it is asked where they are in some of the later images, with the arm in them.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from agents import meta_net
-from agents.imitation import Imitator
-from agents.methods import both, fast, head, precise
-from agents.view import REACHING, Sizes, View
-from daml import MetaParams, OuterLoss, Params
+from agents.imitation import Acts, Imitator, Look, Policy
+from agents.methods import both, precise, temporal
+from agents.view import REACHING, Sizes
+from demos.record import Actor
 
-Init = Callable[[torch.Generator], MetaParams]
-Predict = Callable[..., dict[str, Tensor]]
-"""(adapted, inputs, act=how it acts) -> what a policy predicts."""
-
-LOOKS = 12
-"""States of a demonstration in a meta-step, each with its image: who is asked what to do after a nudge must see it."""
-WAY_WEIGHT = 1.0
-SCALES = (1.0, *precise.NEAR)
-"""That the head sees a way in, finest last: of the scale of the fingertip in the state."""
+LOOKS = 3
+"""Later images of a demonstration in a meta-step, in which it is asked where the places are."""
+NEAR = 0.08
+"""From where on its hand is at a place [m]. Nothing is nudged that is so near to it (`envs.nudge`)."""
 
 
-def with_hand(sizes: Sizes) -> Sizes:
-    """With one more place, the last one, which no video tells: where the hand is seen."""
-    return sizes._replace(points=sizes.points + 1)
+class Kept(NamedTuple):
+    """first: what was seen of an episode's first image.  there: where its places are in it, [1, places, 3], scaled.
+    now: where they are by now.  reached: [1, places, 1], at which of them the hand has been."""
+
+    first: Any
+    there: Tensor
+    now: Tensor
+    reached: Tensor
 
 
-def attend_now(theta: Params, now: Any) -> Tensor:
-    """Log-attention to each place in the images of now, and last to the hand: [k, places + 1, cells]."""
-    return torch.cat([meta_net.attend(meta_net.queries(theta), now.features), now.log_landmarks], 1)
+def keeping_up(policy: Policy, look: Look) -> Look:
+    """How a policy looks in one episode: it sees the first image, and in it the places where they are by now."""
+    kept: list[Kept] = []
+
+    @torch.no_grad()
+    def looked(observation: dict[str, np.ndarray], info: dict[str, Any]) -> Any:
+        if not (kept and kept[0].reached.all()):
+            seen = look(observation, info)
+            places = meta_net.places(policy.adapted.head, seen)
+            if not kept:
+                kept.append(Kept(seen, places, places, torch.zeros_like(places[..., :1], dtype=torch.bool)))
+            way = kept[0].now - policy.scaled(observation["state"])[:, None, both.FINGERTIP]
+            far = policy.imitator.sizes.units.point.way_from_unit(way).norm(dim=-1, keepdim=True)
+            reached = kept[0].reached | (far < NEAR)
+            kept[0] = kept[0]._replace(now=torch.where(reached, kept[0].now, places), reached=reached)
+        moved = kept[0].now - kept[0].there
+        return kept[0].first._replace(points=kept[0].first.points + moved[..., None, None])
+
+    return looked
 
 
-def places_now(theta: Params, now: Any) -> Tensor:
-    """Where each place is seen now, and last the hand: [k, places + 1, 3]."""
-    return meta_net.read(attend_now(theta, now), now.points)
+def acts(usual: Acts, policy: Policy, look: Look) -> Actor:
+    """As of a policy of one look, that keeps up."""
+    return usual(policy, keeping_up(policy, look))
 
 
-def ways_from_hand(seen: Tensor) -> Tensor:
-    """The ways to places that are seen, [k, places + 1, 3], from the hand, the last of them: [k, places, 3]."""
-    return seen[:, :-1] - seen[:, -1:]
-
-
-def way_now(theta: Params, goal: Tensor, view: View) -> Tensor:
-    """From the fingertips to each place: [m, places, 3]. As it is seen now; as it was seen at first where it was not
-    looked again."""
-    known = goal[:, :-1] - view.state[:, None, :3]
-    if not view.now:
-        return known
-    seen = places_now(theta, view.now)
-    return torch.cat([known[: -len(seen)], ways_from_hand(seen)])
-
-
-def at_scales(way: Tensor) -> list[Tensor]:
-    """Ways [m, ...] squashed at all scales, each [m, numbers]."""
-    return [(scale * way).tanh().flatten(1) for scale in SCALES]
-
-
-def ways(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
-    """Those of `precise`, and as they are seen now."""
-    return [*precise.ways(theta, goal, view), *at_scales(way_now(theta, goal, view))]
-
-
-def ways_to_the_end(theta: Params, goal: Tensor, view: View) -> list[Tensor]:
-    """Those of `both`; and, as they are seen now, to each place and to where the task ends."""
-    way = way_now(theta, goal, view)
-    end = way[:, 0] + both.END_SCALE * theta["end"][both.FINGERTIP]
-    return [*both.ways(theta, goal, view), *at_scales(way), *at_scales(end)]
-
-
-def act(ways: meta_net.More, theta: Params, view: View) -> meta_net.Activations:
-    """As of `meta_net`, going by both looks."""
-    return meta_net.act(theta, view, ways)
-
-
-def predict(usual: Predict, ways: meta_net.More, adapted: head.Adapted, inputs: View) -> dict[str, Tensor]:
-    """As of a policy of one look, which does not know of the hand's place.
-
-    Where it looks again, also what it sees then: log-attentions "now" [k, places + 1, cells] and "points_now" [k,
-    places + 1, 3, h, w], the hand's last; and where the hand truly is, "fingertip" [k, 3].
-    """
-    said = usual(adapted, inputs, act=partial(act, ways))
-    said |= {name: said[name][:, :-1] for name in ("log_attention", "points", "pose")}
-    if not (now := inputs.now):
-        return said
-    attention = attend_now(adapted.head, now)
-    return said | {"now": attention, "points_now": now.points, "fingertip": inputs.state[-len(attention) :, :3]}
-
-
-def outer_loss(usual: Callable[[float], OuterLoss], hint: float) -> OuterLoss:
-    """That of a policy of one look, and what it sees later: "hand" and "found", minus the log densities of its own hand
-    and of the places; and "way", how far off the ways from the one to the others are. A place that nobody knows counts
-    nothing."""
-    imitated = usual(hint)
-
-    def loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        scalars, now, points = imitated(outputs, targets), outputs["now"], outputs["points_now"]
-        right = torch.cat([targets["places"], outputs["fingertip"][:, None]], 1)
-        unsure = head.unsure(now, points.flatten(-2).mT, outputs["log_spread"], right)
-        hand, found = unsure[:, -1].mean(), unsure[:, :-1].sum(-1).mean()
-        way = precise.distance(ways_from_hand(meta_net.read(now, points)), ways_from_hand(right))
-        total = scalars["loss"] + head.POSE_WEIGHT * (hand + found) + WAY_WEIGHT * way
-        return scalars | {"loss": total, "hand": hand, "found": found, "way": way}
-
-    return loss
-
-
-def opened(
-    usual: Imitator, init: Init, loss: head.Loss, ways: meta_net.More, predicted: Predict, inner_steps: int
-) -> Imitator:
-    """A policy of one look with its eyes open: with meta-parameters of its own, and going by more ways."""
-    watch = partial(head.adapt_head, loss, inner_steps, act=partial(act, ways))
-    learner = usual.learner._replace(init=init, adapt=watch, predict=partial(predict, predicted, ways))
-    wanted = usual.wanted._replace(states=LOOKS, looks=LOOKS)
-    watched = partial(head.value, loss, act=partial(act, ways))
-    loss_of = partial(outer_loss, usual.outer_loss)
-    return usual._replace(learner=learner, outer_loss=loss_of, wanted=wanted, learned_loss=watched)
+def opened(usual: Imitator) -> Imitator:
+    """A policy of one look with its eyes open."""
+    return usual._replace(wanted=usual.wanted._replace(looks=LOOKS), acts=partial(acts, usual.acts))
 
 
 def looking(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """`precise` with its eyes open."""
-    more = 3 * sizes.points * len(SCALES)
-    usual = precise.precise(inner_steps, sizes)
-    fresh = partial(precise.init, with_hand(sizes), init_loss=fast.init_loss, more=more)
-    return opened(usual, fresh, fast.loss, ways, precise.predict, inner_steps)
+    return opened(precise.precise(inner_steps, sizes))
 
 
 def looking_both(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
     """`both` with its eyes open."""
-    more = 3 * (sizes.points + 1) * len(SCALES)
-    usual = both.both(inner_steps, sizes)
-    fresh = partial(both.init, with_hand(sizes), more=more)
-    return opened(usual, fresh, both.loss, ways_to_the_end, both.predict, inner_steps)
+    return opened(both.both(inner_steps, sizes))
+
+
+def looking_temporal(inner_steps: int = 1, sizes: Sizes = REACHING) -> Imitator:
+    """`temporal` with its eyes open."""
+    return opened(temporal.temporal(inner_steps, sizes))

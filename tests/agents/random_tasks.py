@@ -12,8 +12,8 @@ N_TASKS, VIDEO, QUERY, SIZE = 3, 4, 2, 64
 
 
 def some_tasks(seed: int = 0, looks: int = 0, hand: bool = False) -> Task:
-    """Random images and targets in the shapes that a dataset gives. looks: with the images of so many of the last
-    states, besides the first one.  hand: and with those of the camera in the hand."""
+    """Random images and targets in the shapes that a dataset gives. looks: with so many later images besides the first
+    one.  hand: and with the image of the camera in the hand at the last state."""
     rng = np.random.default_rng(seed)
 
     def images(frames: int) -> torch.Tensor:
@@ -23,22 +23,21 @@ def some_tasks(seed: int = 0, looks: int = 0, hand: bool = False) -> Task:
         return torch.from_numpy(rng.uniform(0, 1, (N_TASKS, *shape)).astype(np.float32))
 
     inputs = {"image": images(QUERY), "state": numbers(QUERY, REACHING.state)}
-    if looks:
-        inputs |= {"image": inputs["image"][:, :1], "now": images(looks)}
     targets = {"action": numbers(QUERY, 3), "pose": numbers(1, 1, 3), "shown_at": numbers(1, 2)}
+    if looks:
+        inputs |= {"image": images(1 + looks), "moved": numbers(QUERY, 1, 3)}
+        targets["pose"] = numbers(1 + looks, 1, 3)
     video = images(VIDEO)
     targets["end"] = numbers(REACHING.state)
     if hand:
-        inputs["hand"] = images(looks)
-    if looks:
-        targets["places"] = numbers(looks, 1, 3)
+        inputs["hand"] = images(1)
     return Task(video, Example(inputs, targets))
 
 
 def tasks_for(imitator: Imitator) -> Task:
     """Of the kind that an imitator learns from."""
     wanted = imitator.wanted
-    return some_lessons() if wanted.lessons else some_tasks(looks=min(1, wanted.looks), hand=wanted.hand)
+    return some_lessons() if wanted.lessons else some_tasks(looks=min(1, wanted.looks), hand=bool(wanted.hand))
 
 
 def some_lessons() -> Task:

@@ -7,10 +7,13 @@ import pytest
 import torch
 from random_tasks import N_TASKS, some_meta, some_tasks
 
+from agents.imitation import adapt_to_video, at_each_step
 from agents.methods import head, precise
 from agents.presets import PRESETS
 from agents.view import REACHING
 from daml import Example, MetaParams, Task, meta_grad
+from demos.types import Video
+from envs.tabletop import IN_HAND
 
 GLANCES, GOALS = 2, 3
 
@@ -150,4 +153,17 @@ def test_fingers_shall_be_closed_half_open_or_open_and_the_hand_goes_where_it_sa
 
 @pytest.mark.parametrize("name", ["precise", "precise-temporal", "both", "looking", "looking-both", "handed"])
 def test_all_that_see_as_it_does_decide_about_their_fingers(name: str) -> None:
-    assert PRESETS[name].imitator(1, REACHING).acts is precise.acts
+    sizes = REACHING._replace(state=11, action=4)
+    policy = adapt_to_video(PRESETS[name].imitator(1, sizes), some_meta(name, sizes=sizes), a_video())
+    image, state = a_video().frames[0], np.zeros(sizes.state, np.float32)
+    seen = {"image": image, IN_HAND: image, "state": state}
+    undecided = at_each_step(policy, lambda observation, info: policy.look(image))(seen, {})
+    decided = policy.actor()(seen, {})
+    np.testing.assert_array_equal(decided[:3], undecided[:3])
+    assert decided[3] in (-1, 0, 1)
+    assert undecided[3] not in (-1, 0, 1)
+
+
+def a_video() -> Video:
+    frames = np.random.default_rng(0).integers(0, 256, (N_TASKS, 64, 64, 3), dtype=np.uint8)
+    return Video(frames, np.arange(N_TASKS) / 10)

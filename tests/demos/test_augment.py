@@ -95,7 +95,7 @@ def rows():
         "state": rng.random((3, 5, 10)).astype(np.float32),
         "action": rng.random((3, 5, 3)).astype(np.float32),
         "pose": rng.random((3, 1, 3)).astype(np.float32),
-        "places": rng.random((3, 2, 1, 3)).astype(np.float32),
+        "moved": rng.random((3, 5, 1, 3)).astype(np.float32),
         "end": rng.random((3, 10)).astype(np.float32),
     }
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -122,7 +122,7 @@ def mirrorings(mirror):
         aug.augment(after, np.random.default_rng(seed), mirror)
         human = not torch.equal(after["shown_at"], before["shown_at"])
         robot = not torch.equal(after["state"], before["state"])
-        for name in ("action", "pose", "places", "end"):
+        for name in ("action", "pose", "moved", "end"):
             assert robot == (not torch.equal(after[name], before[name]))
         found.add((human, robot))
     return found

@@ -353,32 +353,63 @@ def test_later_states_are_those_of_the_beginning_that_is_asked_for(data):
     assert all((early == state).all(-1).any() for state in states.flatten(0, 1))
 
 
-def test_looks_are_the_images_of_the_last_states_and_change_nothing_else(data):
-    plain, some = (batch(data, 0, images="first", states=4, looks=n) for n in (0, 2))
-    inputs = some.query.inputs
-    assert inputs["now"].shape == (6, 2, SIZE, SIZE, 3)
-    assert torch.equal(inputs["image"], plain.query.inputs["image"])
-    for images, states in zip(inputs["now"], inputs["state"][:, -2:], strict=True):
-        for image, state in zip(images, states, strict=True):
-            (at,) = rows(data["robot_states"], state.numpy())
-            assert np.array_equal(data["robot_frames"][at], image.numpy())
+def test_looks_come_after_the_first_image_with_where_the_places_are_then(data):
+    plain, some = (batch(data, 0, images="first", states=4, looks=n).query for n in (0, 2))
+    assert some.inputs["image"].shape == (6, 3, SIZE, SIZE, 3)
+    assert torch.equal(some.inputs["image"][:, :1], plain.inputs["image"])
+    assert torch.equal(some.inputs["state"], plain.inputs["state"])
+    assert torch.equal(some.targets["pose"][:, :1], plain.targets["pose"])
+    images, places = some.inputs["image"][:, 1:].flatten(0, 1), some.targets["pose"][:, 1:].flatten(0, 1)
+    for image, place in zip(images, places, strict=True):
+        at = (np.asarray(data["robot_frames"]) == image.numpy()).all((-1, -2, -3))
+        assert any(np.array_equal(each, place.numpy()) for each in data["robot_places"][at])
 
 
-def test_with_looks_comes_where_the_places_are_then(data):
-    some = batch(data, 0, images="first", states=4, looks=2).query
-    for places, states in zip(some.targets["places"], some.inputs["state"][:, -2:], strict=True):
-        for place, state in zip(places, states, strict=True):
-            (at,) = rows(data["robot_states"], state.numpy())
-            assert np.array_equal(data["robot_places"][at], place.numpy())
-
-
-def test_of_a_dataset_that_says_nothing_of_later_places_nobody_knows_them(copy):
+def test_of_a_dataset_that_says_nothing_of_later_places_nobody_knows_them_and_nothing_was_moved(copy):
     said = json.loads((copy / "dataset.json").read_text())
     del said["tracked"]
     (copy / "dataset.json").write_text(json.dumps(said))
-    places = batch(open_dataset(copy), 0, images="first", looks=2).query.targets["places"]
-    assert places.shape == (6, 2, 1, 3)
-    assert places.isnan().all()
+    some = batch(open_dataset(copy), 0, images="first", states=4, looks=2).query
+    first = (some.inputs["image"][:, 1:] == some.inputs["image"][:, :1]).flatten(2).all(-1)
+    assert torch.equal(some.targets["pose"][:, 1:].isnan().flatten(2).all(-1), ~first)
+    assert some.inputs["moved"].shape == (6, 4, 1, 3)
+    assert not some.inputs["moved"].any()
+
+
+def test_looks_and_glances_belong_to_policies_of_the_first_image(data):
+    for name in ("looks", "glances"):
+        with pytest.raises(DemoError, match=f"{name} of a task: got 1 with images 'every', allowed 'first'"):
+            batch(data, 0, **{name: 1})
+
+
+@pytest.fixture(scope="module")
+def nudged(tmp_path_factory):
+    """A set of Push, whose objects are nudged and then pushed away."""
+    folder = tmp_path_factory.mktemp("nudged") / "data"
+    list(collect(folder, env_id="daml/Push-v0", split="train", n_sets=1, seed=SEED, size=SIZE, nudge=2, workers=1))
+    return open_dataset(folder)
+
+
+def test_with_looks_comes_how_far_its_places_have_been_moved_by_each_state(nudged):
+    some = batch(nudged, 0, n_tasks=3, images="first", states=30, looks=1).query
+    places, states = (nudged[name].reshape(-1, *nudged[name].shape[2:]) for name in ("robot_places", "robot_states"))
+    for moved, asked in zip(some.inputs["moved"].numpy(), some.inputs["state"].numpy(), strict=True):
+        found = (asked[:, None, None] == states).all(-1)  # [asked, goals, steps]
+        (goal,) = np.flatnonzero(found.any(-1).all(0))
+        stood = places[goal]
+        shift = stood[~np.isnan(stood[:, 0, 0])][-1] - stood[0]
+        assert 0.02 <= np.linalg.norm(shift) <= 0.04
+        nudge = np.flatnonzero((stood != stood[0]).any((1, 2)))[0]
+        steps = found[:, goal].argmax(-1)
+        assert steps.min() < nudge < steps.max()
+        np.testing.assert_allclose(moved, shift * (steps >= nudge)[:, None, None], atol=1e-6)
+
+
+def test_looks_are_drawn_of_the_steps_at_which_somebody_knows_the_place(nudged):
+    pose = batch(nudged, 0, n_tasks=3, images="first", states=4, looks=40).query.targets["pose"]
+    assert np.isnan(nudged["robot_places"]).any()
+    assert not pose.isnan().any()
+    assert len(pose[0, :, 0].unique(dim=0)) == 2  # before the nudge and after it
 
 
 def test_places_are_those_of_the_goal_until_it_is_nudged_and_until_it_is_moved():

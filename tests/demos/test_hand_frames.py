@@ -81,7 +81,7 @@ def test_a_dataset_from_before_there_was_a_hand_is_opened_and_has_none(tmp_path)
     (data.folder / "dataset.json").write_text(json.dumps(said))
     assert read_info(data.folder) == info
     with pytest.raises(DemoError, match=r"images of the hand: got none in .*old, allowed .* --cameras table hand"):
-        SetTasks(open_dataset(data.folder), Wanted(FRAMES, images="first", looks=2, hand=True))
+        SetTasks(open_dataset(data.folder), Wanted(FRAMES, images="first", hand=2))
 
 
 def test_unknown_cameras_are_refused_before_anything_is_written(tmp_path):
@@ -94,15 +94,15 @@ def test_a_task_has_what_the_hand_sees_at_the_last_states_and_nothing_else_chang
     data = open_dataset(folder)
 
     def batch(augmented=False, **wanted):
-        tasks = SetTasks(data, Wanted(FRAMES, images="first", states=4, looks=2, **wanted), augmented=augmented)
+        tasks = SetTasks(data, Wanted(FRAMES, images="first", states=4, **wanted), augmented=augmented)
         return tasks.sample(6, np.random.default_rng(0)).query.inputs
 
     for augmented in (False, True):
-        plain, seen = batch(augmented), batch(augmented, hand=True)
+        plain, seen = batch(augmented), batch(augmented, hand=2)
         assert seen.keys() - plain.keys() == {"hand"}
         assert all(torch.equal(plain[name], seen[name]) for name in plain)
-        assert seen["hand"].shape == seen["now"].shape
-    seen = batch(hand=True)
+        assert seen["hand"].shape == (6, 2, SIZE, SIZE, 3)
+    seen = batch(hand=2)
     states = torch.from_numpy(np.array(data["robot_states"])).flatten(0, 2)
     for images, state in zip(seen["hand"].flatten(0, 1), seen["state"][:, -2:].flatten(0, 1), strict=True):
         (at,) = (states == state).all(-1).nonzero().flatten().tolist()

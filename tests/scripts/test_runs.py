@@ -24,6 +24,7 @@ RUNS = (Train, Sinusoid, Fewshot, MilReach)
 OTHER: dict[str, Any] = {
     "env": "push",
     "preset": "lstm",
+    "begin_with": "reach",
     "seed": 7,
     "data": Path("elsewhere"),
     "root": Path("elsewhere"),

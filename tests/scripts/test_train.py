@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from command_line import refused
 
 from agents.evaluation import Report, shown_to
-from agents.policies import PolicyConfig
+from agents.policies import PolicyConfig, load_policy
 from agents.presets import PRESETS
 from agents.view import REACHING
+from daml import save_state
 from demos.collect import describe
 from demos.storage import create
 from scripts import runs
@@ -24,6 +26,32 @@ def test_images_of_another_size_are_refused_before_the_run_begins(tmp_path, monk
     words = ["train", "--data", tmp_path / "data", "--out", tmp_path / "out"]
     said = refused(words, tmp_path, monkeypatch, capsys)
     assert said.startswith(f"data {tmp_path / 'data'}: got images of 16 px, allowed 64 px")
+
+
+@pytest.mark.parametrize(
+    ("begin_with", "says"),
+    [
+        (
+            "reach",
+            "begin-with: got 'reach', a policy of the preset 'temporal' for reach, allowed one with parameters of",
+        ),
+        ("nowhere", "policy: got nowhere"),
+    ],
+)
+def test_a_policy_to_begin_with_is_looked_at_before_the_run_begins(  # type: ignore[no-untyped-def]
+    begin_with, says, tmp_path, monkeypatch, capsys
+) -> None:
+    words = ["train", "--preset", "precise", "--begin-with", begin_with, "--out", tmp_path / "out"]
+    assert refused(words, tmp_path, monkeypatch, capsys).startswith(says)
+
+
+def test_a_run_begins_with_the_parameters_of_a_policy_and_goes_on_with_its_own(tmp_path: Path) -> None:
+    run = Train(begin_with="reach", out=tmp_path).settled()
+    there, begun = load_policy("reach").meta, run.state(PRESETS["temporal"], REACHING, "cpu")
+    assert all(torch.equal(begun.meta[group][name], t) for group, params in there.items() for name, t in params.items())
+    begun.meta["theta"]["query"].data.fill_(7.0)
+    save_state(tmp_path / runs.CHECKPOINT, begun)
+    assert run.state(PRESETS["temporal"], REACHING, "cpu").meta["theta"]["query"].eq(7).all()
 
 
 @pytest.mark.parametrize("preset", ["temporal", "contextual", "mil"])
