@@ -6,7 +6,7 @@ README.md           the card
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,21 @@ class StoredPolicy:
     def imitator(self) -> Imitator:
         """What feeds it."""
         return self.preset.imitator(self.preset.inner_steps, self.config.sizes)
+
+    def acting_as(self, preset: str) -> "StoredPolicy":
+        """The same parameters as a policy of another preset, as `find_preset` takes it: one that looks once as one with
+        its eyes open, or the other way round.
+
+        Raises:
+            AgentError: there is no such preset, or it has other parameters.
+            ModuleError: as `find_preset`.
+        """
+        other = replace(self, config=replace(self.config, preset=preset))
+        if shapes(other.imitator().learner.init(torch.Generator())) != shapes(self.meta):
+            raise AgentError(
+                f"preset: got {preset!r} for a policy of {self.config.preset!r}, allowed one with the same parameters"
+            )
+        return other
 
     def adapt(self, video: Video) -> Policy:
         """The one-shot moment: see `adapt_to_video`."""

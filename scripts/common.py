@@ -123,7 +123,9 @@ def policy_for(env: str, name: str | None) -> "StoredPolicy":
     return stored
 
 
-def evaluation_of(env: str, name: str | None, video: str, size: int | None = None) -> "Callable[..., Report]":
+def evaluation_of(
+    env: str, name: str | None, video: str, size: int | None = None, preset: str | None = None
+) -> "Callable[..., Report]":
     """`agents.evaluation.evaluate_preset` of the policy that acts in an environment, with all but its options given; or
     `evaluate` of one's own, which is named as `scripts.imports.named` takes it.
 
@@ -132,9 +134,11 @@ def evaluation_of(env: str, name: str | None, video: str, size: int | None = Non
         name: of the policy; the one in the box when None.
         video: what it is shown.
         size: side of the images of a policy of one's own [px].
+        preset: that it acts as; its own when None.
 
     Raises:
-        AgentError, EnvError: as `policy_for`, a size for a policy that has one, or a video that it cannot be shown.
+        AgentError, EnvError: as `policy_for`, a size for a policy that has one, a preset for one that has none or of
+            other parameters, or a video that it cannot be shown.
         InputError: nothing has that name.
     """
     from agents.errors import AgentError
@@ -145,8 +149,12 @@ def evaluation_of(env: str, name: str | None, video: str, size: int | None = Non
     environment = env_id(env)
     if name is not None and is_named(name):
         check_video(video, environment)
+        if preset is not None:
+            raise AgentError(f"preset: got {preset!r}, allowed none for a policy of your own")
         return partial(evaluate, OneShot(NamedPolicy(name), size or SIZE), env_id=environment, video=video)
     stored = policy_for(env, name)
+    if preset is not None:
+        stored = stored.acting_as(preset)
     check_video(video, environment, stored.preset)
     if size not in (None, own := stored.imitator().size):
         raise AgentError(f"size: got {size}, allowed {own} for this policy, which was trained on that")

@@ -30,6 +30,9 @@ class Evaluate:
     policy: str | None = None
     """Folder of a policy; the one in the box when not given. Or one of your own, as MODULE:NAME or FILE.py:NAME: a
     function from a video to an actor."""
+    preset: str | None = None
+    """Preset that the policy acts as, one with the same parameters: looking opens the eyes of one of precise, and
+    precise lets one of looking look once; its own when not given."""
     size: Side | None = None
     """Side of the videos and images that a policy of your own sees [px]; 64 when not given."""
     tasks: Count = 100
@@ -101,7 +104,7 @@ class Evaluate:
 
         check(self.on, self.workers)
         gap = parse(self.gap)
-        evaluate = evaluation_of(self.env, self.policy, self.video, self.size)
+        evaluate = evaluation_of(self.env, self.policy, self.video, self.size, self.preset)
         number = cores() if self.workers is None else self.workers
         with progress_bar("tasks") as bar, workers_on(self.on, number) as workers:
             job = bar.add_task(f"evaluating on {self.split} objects", total=self.tasks, note="")
@@ -118,6 +121,7 @@ class Evaluate:
         asked = {
             "seed": self.seed,
             "policy": self.policy or self.env,
+            "preset": self.preset,
             "video": self.video,
             "split": self.split,
             "gap": self.gap,
@@ -125,6 +129,7 @@ class Evaluate:
         }
         result = report.summary() | asked
         under = [*self.gap, *([f"{self.pairs} pairs"] if self.pairs != "all" else [])]
+        under += [f"acting as {self.preset}"] if self.preset else []
         console.print(
             f"{self.env}, {self.split} objects, video: {self.video}{''.join(f', {each}' for each in under)}: "
             f"success {result['success']:.3f} (95 % interval {result['ci_low']:.3f} to {result['ci_high']:.3f}), "

@@ -9,8 +9,10 @@ import torch
 from random_tasks import N_TASKS, some_meta, tasks_for
 from torch import Tensor
 
+from agents.errors import AgentError
 from agents.imitation import Imitator, Look, Policy, adapt_to_video
 from agents.methods import head, looking
+from agents.policies import load_policy
 from agents.presets import PRESETS
 from agents.view import OURS, REACHING, View
 from daml.meta_step import task_at
@@ -161,3 +163,15 @@ def test_where_nothing_moves_it_acts_as_one_look_does(preset: str, one_look: str
 def test_the_nearest_hand_that_still_looks_is_nearer_than_anything_is_nudged() -> None:
     """In one step the fingertips come 0.07 m nearer than `envs.nudge.NEAR`."""
     assert looking.NEAR <= nudge.NEAR - 0.07
+
+
+def test_eyes_are_opened_and_shut_without_training() -> None:
+    """The policies in the box of one look and of every step have parameters of the same shapes."""
+    once, always = load_policy("pick-place"), load_policy("pick-place-looking")
+    assert once.imitator().wanted.look_once
+    assert not once.acting_as("looking").imitator().wanted.look_once
+    shut = always.acting_as("precise")
+    assert shut.imitator().wanted.look_once
+    assert shut.meta is always.meta
+    with pytest.raises(AgentError, match="preset: got 'both' for a policy of 'looking', allowed one with the same"):
+        always.acting_as("both")
