@@ -97,9 +97,10 @@ class Wanted(NamedTuple):
 def known_places(dataset: Dataset) -> np.ndarray:
     """Whether a dataset says of each step where the goal's points are: bool [sets, goals, steps, points]."""
     info = dataset.info
+    steps = np.arange(info.steps)
     if info.tracked:
-        return ~np.isnan(dataset["robot_places"]).any(-1)
-    return np.broadcast_to((np.arange(info.steps) == 0)[:, None], (*dataset.lengths.shape, info.steps, info.points))
+        return ~np.isnan(dataset["robot_places"]).any(-1) & (steps < dataset.lengths[..., None])[..., None]
+    return np.broadcast_to((steps == 0)[:, None], (*dataset.lengths.shape, info.steps, info.points))
 
 
 class SetTasks:
@@ -272,8 +273,7 @@ class SetTasks:
 
     def _looks(self, sets: np.ndarray, goals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Steps [tasks, looks] of demonstrations, each drawn of those at which one place, drawn too, is known."""
-        there = np.arange(self.dataset.info.steps) < self._lengths[sets, goals][:, None, None]
-        known = self._known[sets, goals].swapaxes(1, 2) & there  # [tasks, points, steps]
+        known = self._known[sets, goals].swapaxes(1, 2)  # [tasks, points, steps]
         which = rng.integers(known.shape[1], size=(len(sets), self._wanted.looks))
         known = known[np.arange(len(sets))[:, None], which]
         return np.where(known, rng.random(known.shape), -1).argmax(-1)

@@ -195,7 +195,7 @@ class Train:
                 raise InputError("data: got none, allowed a dataset of `daml import`, with --env none")
             runs.check(self)
             given = self.opened(preset, device) if self.data else None
-            if not self.resume:
+            if self.begin_with and not self.resume:
                 sizes = given[0] if given else sizes_in(*env_ids(self.env))
                 first_parameters(preset, sizes, self.seed, self.begin_with)
             runs.begin(self)

@@ -133,13 +133,6 @@ def linear_weights(at: Tensor, side: int) -> Tensor:
     return (1 - side * (inside[..., None] - centres).abs()).clamp(min=0)
 
 
-def distance(said: Tensor, right: Tensor) -> Tensor:
-    """The mean distance of points [..., 3], the least 0.01; that of one that nobody knows."""
-    point, is_known = known(right)
-    off = (said - point).square() * is_known
-    return (off.sum(-1) + 1e-4).sqrt().mean()
-
-
 def outer_loss(hint: float) -> OuterLoss:
     """That of `head`; and, in the glances, how far off the points of known pixels and those of the table are."""
     imitated = head.outer_loss(hint)
@@ -149,7 +142,9 @@ def outer_loss(hint: float) -> OuterLoss:
         if "glance_points" not in targets:
             return scalars
         n = len(targets["glance_points"])  # the last images
-        glance = distance(at_pixels(outputs["points"][-n:], targets["glance_pixels"]), targets["glance_points"])
+        point, is_known = known(targets["glance_points"])
+        off = (at_pixels(outputs["points"][-n:], targets["glance_pixels"]) - point).square() * is_known
+        glance = (off.sum(-1) + 1e-4).sqrt().mean()
         table = (outputs["table"][-n:] - targets["glance_table"] / TABLE_SCALE).square().mean()
         return scalars | {"loss": scalars["loss"] + glance + TABLE_WEIGHT * table, "glance": glance, "table": table}
 

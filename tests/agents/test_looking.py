@@ -14,7 +14,7 @@ from agents.imitation import Imitator, Look, Policy, adapt_to_video
 from agents.methods import head, looking
 from agents.policies import load_policy
 from agents.presets import PRESETS
-from agents.view import OURS, REACHING, View
+from agents.view import OURS, REACHING, Sizes, View
 from daml.meta_step import task_at
 from demos.types import Video
 from envs import nudge
@@ -80,9 +80,9 @@ def images(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (N_TASKS, 64, 64, 3), dtype=np.uint8)
 
 
-def a_policy(preset: str = PRESET) -> Policy:
-    # One look has the same meta-parameters.
-    return adapt_to_video(an_imitator(preset), some_meta(PRESET), Video(images(), np.arange(N_TASKS) / 10))
+def a_policy(sizes: Sizes = REACHING) -> Policy:
+    video = Video(images(), np.arange(N_TASKS) / 10)
+    return adapt_to_video(PRESETS[PRESET].imitator(1, sizes), some_meta(PRESET, sizes=sizes), video)
 
 
 def pose_of(policy: Policy, seen: Any) -> Tensor:
@@ -127,8 +127,7 @@ def test_it_keeps_up_with_what_it_sees_until_its_hand_is_there() -> None:
 
 def test_of_two_places_it_keeps_up_with_the_one_where_its_hand_has_not_been() -> None:
     sizes = REACHING._replace(points=2)
-    imitator, meta = PRESETS[PRESET].imitator(1, sizes), some_meta(PRESET, sizes=sizes)
-    policy = adapt_to_video(imitator, meta, Video(images(), np.arange(N_TASKS) / 10))
+    policy = a_policy(sizes)
     state = np.zeros(sizes.state, np.float32)
     keep = looking.keeping_up(policy, lambda observation, info: info["seen"])
     one = policy.look(images()[0])
